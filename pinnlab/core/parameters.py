@@ -1,0 +1,163 @@
+"""Parameters of equations, and the coefficients they may hold.
+
+A coefficient is a number, a profile along an axis, or any function of the coordinates with
+learnable leaves (a network). The equation says ``f(self.k)`` and does not know which.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pinnlab.core import units as _units
+from pinnlab.core.errors import PinnlabError
+
+Coordinates = Mapping[str, Any]
+Coefficient = Any  # a number, an array leaf, or an object with ``at(coordinates)``
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What is known of a parameter: default, units, closed bounds and names for files."""
+
+    default: Any
+    units: str
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    long_name: str = ""
+    standard_name: str = ""
+
+    def check(self, value: Any, where: str) -> Any:
+        """Return *value* as a float in *units* if it is a number or text; else unchanged.
+
+        Raises:
+            PinnlabError: text that is no number, a wrong unit, or a value outside the bounds.
+        """
+        if isinstance(value, (bool, int, float, str)):
+            value = _units.quantity(value, self.units, where)
+            self._check_bounds(value, where)
+        elif isinstance(value, Profile) and isinstance(value.values, np.ndarray):
+            for number in value.values.ravel():
+                self._check_bounds(float(number), where)
+        return value
+
+    def _check_bounds(self, value: float, where: str) -> None:
+        lower, upper = self.bounds
+        if not lower <= value <= upper:
+            raise PinnlabError(
+                f"{where}: {value:g} {self.units} is outside [{lower:g}, {upper:g}] {self.units}"
+            )
+
+
+def parameter(default: Any, units: str, **more: Any) -> Any:
+    """A dataclass field that is a parameter of an equation (see :class:`Parameter`)."""
+    return dataclasses.field(
+        default=default, metadata={"parameter": Parameter(default, units, **more)}
+    )
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Profile:
+    """A coefficient that varies along one axis: piecewise linear between *knots*.
+
+    Arguments:
+        axis: the axis's name (static).
+        knots: (K,) increasing coordinates of the axis.
+        values: (K,) values at the knots, or one number for all of them; the learnable leaf.
+
+    Raises:
+        PinnlabError: knots that do not increase, or a number of values that does not match.
+    """
+
+    axis: str = dataclasses.field(metadata={"static": True})
+    knots: tuple[float, ...] = dataclasses.field(metadata={"static": True})
+    values: Any = 1.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.knots, tuple) and isinstance(self.values, (jax.Array, np.ndarray)):
+            return
+        object.__setattr__(self, "knots", tuple(float(k) for k in self.knots))
+        if any(b <= a for a, b in zip(self.knots, self.knots[1:], strict=False)):
+            raise PinnlabError(f"profile along '{self.axis}': knots must increase: {self.knots}")
+        if isinstance(self.values, (int, float, list, tuple)) or hasattr(self.values, "__len__"):
+            values = np.asarray(list(np.atleast_1d(self.values)), dtype=float)
+            if values.size == 1:
+                values = np.full(len(self.knots), values.item())
+            if values.shape != (len(self.knots),):
+                raise PinnlabError(
+                    f"profile along '{self.axis}': {values.size} values for "
+                    f"{len(self.knots)} knots"
+                )
+            object.__setattr__(self, "values", values)
+
+    def at(self, x: Coordinates) -> Any:
+        """The value at coordinates *x*, of the shape of ``x[axis]``."""
+        here = jnp.asarray(x[self.axis])
+        return jnp.interp(
+            here, jnp.asarray(self.knots, here.dtype), jnp.asarray(self.values, here.dtype)
+        )
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Function:
+    """A coefficient given by ``apply(params, coordinates)``: a network or any function.
+
+    *params* is the learnable pytree; *apply* is static and works on one point or on arrays.
+    """
+
+    apply: Callable[[Any, Coordinates], Any] = dataclasses.field(metadata={"static": True})
+    params: Any = None
+
+    def at(self, x: Coordinates) -> Any:
+        """The value at coordinates *x*."""
+        return self.apply(self.params, x)
+
+
+def varies(value: Any) -> bool:
+    """Whether a coefficient may vary over the coordinates, unlike a number or an array leaf."""
+    # Arrays and tracers have an ``at`` of their own, which is not a coefficient's.
+    return not hasattr(value, "dtype") and (hasattr(value, "at") or callable(value))
+
+
+def evaluate(value: Any, x: Coordinates) -> Any:
+    """A number, coefficient or callable of the coordinates, evaluated at *x*."""
+    if hasattr(value, "at") and not isinstance(value, jax.Array):
+        return value.at(x)
+    return value(x) if callable(value) else value
+
+
+def to_free(value: Any, bounds: tuple[float, float]) -> Any:
+    """Map a value inside *bounds* to the whole real line (inverse of :func:`from_free`)."""
+    lower, upper = bounds
+    if lower > 0 and math.isinf(upper):
+        return jnp.log(value)
+    if math.isinf(lower) or math.isinf(upper):
+        return value
+    forward = jnp.log if lower > 0 else lambda v: v
+    a, b = (math.log(lower), math.log(upper)) if lower > 0 else (lower, upper)
+    share = jnp.clip((forward(value) - a) / (b - a), 1e-9, 1 - 1e-9)
+    return (jnp.log(share) - jnp.log1p(-share)) * ((b - a) / 4.0)
+
+
+def from_free(free: Any, bounds: tuple[float, float]) -> Any:
+    """Map the real line into *bounds*: logistic, in the logarithm where the bounds are positive.
+
+    The slope at the middle is one (relative, in the logarithm), so that a free step of 0.1 is a
+    change of about ten per cent of a positive parameter.
+    """
+    lower, upper = bounds
+    if lower > 0 and math.isinf(upper):
+        return jnp.exp(free)
+    if math.isinf(lower) or math.isinf(upper):
+        return free
+    a, b = (math.log(lower), math.log(upper)) if lower > 0 else (lower, upper)
+    inner = a + (b - a) * jax.nn.sigmoid(free * (4.0 / (b - a)))
+    return jnp.exp(inner) if lower > 0 else inner

@@ -1,0 +1,99 @@
+"""Model: a network with scaled inputs and outputs and exact conditions, as a pure function."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from pinnlab.core.domain import Domain
+from pinnlab.core.errors import choose
+from pinnlab.core.pointfield import PointField
+from pinnlab.equations.base import Equation
+from pinnlab.models.exact import exact_scalar
+
+Point = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Model:
+    """Variables as functions of the coordinates: ``apply(params, equation, point)``.
+
+    Arguments:
+        network: a Flax module from (d,) inputs to ``outputs`` numbers.
+        exact: satisfy initial and boundary conditions exactly; otherwise they are soft rows.
+        embed: put periodic axes on circles, so that periodicity is exact; otherwise soft rows.
+        harmonics: number of sine and cosine pairs of that embedding.
+        periods: further periods, in the axis's units, given to the network as sines and cosines
+            (the day in a series of many days): ``{"t": [86400.0]}``.
+    """
+
+    network: nn.Module
+    exact: bool = True
+    embed: bool = True
+    harmonics: int = 1
+    periods: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    def inputs(self, domain: Domain, point: Point) -> Any:
+        """The (d,) network inputs of a point: axes in [-1, 1], periodic ones on circles."""
+        for axis in self.periods:
+            choose("axis in model.periods", axis, domain.axes)
+        columns = []
+        for name in domain.axes:
+            axis, value = domain[name], jnp.asarray(point[name])
+            angles = [2.0 * math.pi * (value - axis.lower) / p for p in self.periods.get(name, ())]
+            if axis.periodic and self.embed:
+                turn = 2.0 * math.pi * (value - axis.lower) / axis.length
+                angles += [k * turn for k in range(1, self.harmonics + 1)]
+            else:
+                columns.append(axis.unit_interval(value))
+            for angle in angles:
+                columns += [jnp.cos(angle), jnp.sin(angle)]
+        return jnp.stack(columns)
+
+    def init(self, key: Any, equation: Equation, dtype: Any = None) -> Any:
+        """Random parameters; float64 where the run has it."""
+        middle = {a: jnp.asarray(equation.domain[a].lower, dtype) for a in equation.domain.axes}
+        return self._module(equation).init(key, self.inputs(equation.domain, middle))
+
+    def apply(self, params: Any, equation: Equation, point: Point) -> dict[str, Any]:
+        """The variables at one point, in SI."""
+        conditions = equation.conditions() if self.exact else ()
+        names, domain = equation.variables.names, equation.domain
+        module = self._module(equation)
+
+        def raw(name: str) -> Callable[[Point], Any]:
+            variable, i = equation.variables[name], names.index(name)
+            return lambda x: (
+                variable.offset + variable.scale * module.apply(params, self.inputs(domain, x))[i]
+            )
+
+        return {name: exact_scalar(raw(name), name, conditions, domain)(point) for name in names}
+
+    def field(self, params: Any, equation: Equation, point: Point, slots: Any = ()) -> PointField:
+        """The field of the variables at one point; *slots* tells what will be asked."""
+        return PointField(
+            lambda x: self.apply(params, equation, x),
+            point,
+            equation.domain,
+            equation.variables.names,
+            slots,
+        )
+
+    def evaluate(self, params: Any, equation: Equation, points: Point) -> dict[str, Any]:
+        """The variables at (N,) arrays of coordinates."""
+        return jax.vmap(lambda x: self.apply(params, equation, x))(dict(points))
+
+    def _module(self, equation: Equation) -> nn.Module:
+        return self.network.clone(outputs=len(equation.variables))
+
+    @cached_property
+    def name(self) -> str:
+        """The network's class name."""
+        return type(self.network).__name__

@@ -1,0 +1,39 @@
+"""The contract of an optimizer."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Protocol
+
+
+class Objective(Protocol):
+    """A weighted least-squares objective (:class:`pinnlab.terms.Problem` is one)."""
+
+    def loss(self, params: Any, batch: Any, weights: Any) -> Any:
+        """The scalar loss."""
+
+    def rows(self, params: Any, batch: Any, weights: Any) -> Any:
+        """(N,) rows whose squares sum to the loss."""
+
+    def jacobian(self, params: Any, batch: Any, weights: Any) -> tuple[Any, Any]:
+        """(N,) rows and their (N, P) Jacobian."""
+
+
+class Optimizer(ABC):
+    """Two pure functions, compiled and scanned by the trainer.
+
+    ``chunk`` is how many steps are compiled into one call, between which a run logs, checks and
+    checkpoints: about a second of work.
+    """
+
+    chunk: int
+
+    @abstractmethod
+    def init(self, params: Any) -> Any:
+        """The state before the first step."""
+
+    @abstractmethod
+    def step(
+        self, objective: Objective, params: Any, state: Any, batch: Any, weights: Any
+    ) -> tuple[Any, Any, Any]:
+        """One step: new parameters, new state, and the loss before the step."""

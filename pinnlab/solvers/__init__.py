@@ -1,0 +1,1 @@
+"""Classical solvers: method of lines, exponential integrator, steady Newton; error floors."""

@@ -1,0 +1,306 @@
+r"""ETDRK4: the fourth-order exponential integrator for equations on periodic boxes.
+
+The stiff linear part of :math:`u_t = Lu + N(u, t)` is integrated exactly in Fourier space, the
+rest by four stages (Cox & Matthews, *J. Comput. Phys.* 176, 2002, 430-455; coefficients after
+Kassam & Trefethen, 2005). Nobody writes L and N: :mod:`pinnlab.solvers.split` finds them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pinnlab.core.conditions import Initial
+from pinnlab.core.domain import Domain
+from pinnlab.core.errors import DivergenceError, PinnlabError
+from pinnlab.core.parameters import evaluate
+from pinnlab.equations.base import Equation
+from pinnlab.solvers import symbols
+from pinnlab.solvers.split import Split, split
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class ETDRK4:
+    """One step of ETDRK4 for one equation, grid and step; a pytree.
+
+    Arguments:
+        equation: the equation; its parameters are leaves.
+        split, shape, sources: static structure; ``sources`` lists for each slot of the
+            nonlinear part the evolving variables that it is made of.
+        start, step: initial time and step, in units of the time axis.
+        linear: (rows, slots) coefficients of the linear part.
+        coefficients: E, E_2, Q, f_1, f_2, f_3, each (evolving, *modes).
+        multipliers: for each of ``sources`` the dealiased symbol, (*modes).
+        constraints: (constrained, evolving, *modes), the constrained variables' spectra.
+    """
+
+    equation: Equation
+    split: Split = field(metadata={"static": True})
+    shape: tuple[int, ...] = field(metadata={"static": True})
+    sources: tuple[tuple[int, ...], ...] = field(metadata={"static": True})
+    start: Any
+    step: Any
+    linear: Any
+    coefficients: tuple[Any, ...]
+    multipliers: tuple[tuple[Any, ...], ...]
+    constraints: Any
+
+    def forward(self, values: Mapping[str, Any]) -> Any:
+        """The state: spectra of the evolving variables, (evolving, *modes)."""
+        return self._transform(jnp.stack([values[name] for name in self.split.evolving]))
+
+    def backward(self, state: Any) -> dict[str, Any]:
+        """All variables on the grid, constrained ones included, from a state."""
+        rest = jnp.sum(self.constraints * state[None], axis=1)
+        grid = self._restore(jnp.concatenate([state, rest]))
+        return dict(zip(self.split.rows, grid, strict=True))
+
+    def nonlinear(self, state: Any, time: Any) -> Any:
+        """The transform of N(u, t), not yet dealiased."""
+        known = self._needed(state)
+        none = jnp.zeros((), self._real)
+        slots = [known.get(j, none) for j in range(len(self.split.slots))]
+        domain = self.equation.domain
+        x = {**grid(domain, self.shape, self._real), str(domain.time): time}
+        rows = self.split.evaluate(self.equation, slots, x)[: len(self.split.evolving)]
+        whole = [
+            jnp.broadcast_to(
+                row - sum(self.linear[i, j] * known[j] for j in self.split.taken[i] if j in known),
+                self.shape,
+            )
+            for i, row in enumerate(rows)
+        ]
+        return self._transform(jnp.stack(whole).astype(self._real))
+
+    def __call__(self, state: Any, time: Any) -> Any:
+        """The state one step after *time*."""
+        whole, half, q, f1, f2, f3 = self.coefficients
+        middle = time + 0.5 * self.step
+        n = self.nonlinear(state, time)
+        a = half * state + q * n
+        n_a = self.nonlinear(a, middle)
+        b = half * state + q * n_a
+        n_b = self.nonlinear(b, middle)
+        c = half * a + q * (2.0 * n_b - n)
+        n_c = self.nonlinear(c, time + self.step)
+        return whole * state + f1 * n + f2 * (2.0 * (n_a + n_b)) + f3 * n_c
+
+    @property
+    def _real(self) -> Any:
+        return self.linear.dtype
+
+    def _needed(self, state: Any) -> dict[int, Any]:
+        """The slots of the nonlinear part on the grid, by one batched transform."""
+        if not self.split.needed:
+            return {}
+        spectra = [
+            sum(m * state[v] for v, m in zip(made, by, strict=True))
+            for made, by in zip(self.sources, self.multipliers, strict=True)
+        ]
+        return dict(zip(self.split.needed, self._restore(jnp.stack(spectra)), strict=True))
+
+    def _transform(self, values: Any) -> Any:
+        return jnp.fft.rfftn(values, axes=tuple(range(1, 1 + len(self.shape))))
+
+    def _restore(self, spectra: Any) -> Any:
+        return jnp.fft.irfftn(spectra, self.shape, axes=tuple(range(1, 1 + len(self.shape))))
+
+
+def grid(domain: Domain, shape: Sequence[int], dtype: Any) -> dict[str, Any]:
+    """The coordinates of the space axes, of shapes that broadcast; the upper end is left out."""
+    found = {}
+    for i, (axis, n) in enumerate(zip(domain.space, shape, strict=True)):
+        points = domain[axis].lower + domain[axis].length * np.arange(n) / n
+        layout = [-1 if j == i else 1 for j in range(len(shape))]
+        found[axis] = jnp.asarray(points.reshape(layout), dtype)
+    return found
+
+
+def etdrk4(
+    equation: Equation, n: int | Mapping[str, int], step: float, dealias: float | None = None
+) -> ETDRK4:
+    """Prepare steps of length *step* on a grid of *n* points an axis.
+
+    Arguments:
+        dealias: fraction of the modes that products keep. By default 2 / (d + 1) for a
+            nonlinear part that is a polynomial of degree d (2/3 for quadratic terms), but no
+            less than 1/2, which is also taken for what is no polynomial.
+
+    Raises:
+        PinnlabError: an axis that is not periodic, a bad *n* or *dealias*, or a right-hand side
+            without a constant linear part (see :func:`pinnlab.solvers.split.split`).
+    """
+    shape = _shape(equation, n)
+    parts = split(equation)
+    fraction = _fraction(parts.degree, dealias)
+    linear = parts.linear(equation)
+    made = symbols.states(parts, equation.domain, shape, linear)
+    operator = symbols.symbol(parts, equation.domain, shape, linear, made)
+    keep = symbols.kept(equation.domain, shape, fraction)
+    whole, half, *rest = symbols.phi(operator, step)
+    real = jnp.result_type(float)
+    spectral = jnp.result_type(real, complex)
+    sources, multipliers = _multipliers(parts, equation.domain, shape, made, keep)
+    return ETDRK4(
+        equation,
+        parts,
+        shape,
+        sources,
+        jnp.asarray(equation.domain[str(equation.domain.time)].lower, real),
+        jnp.asarray(step, real),
+        jnp.asarray(linear, real),
+        tuple(jnp.asarray(c, spectral) for c in (whole, half, *[keep * c for c in rest])),
+        jax.tree.map(lambda m: jnp.asarray(m, spectral), multipliers),
+        jnp.asarray(made[len(parts.evolving) :], spectral),
+    )
+
+
+def solve_etdrk4(
+    equation: Equation,
+    n: int | Mapping[str, int],
+    times: Sequence[float],
+    steps: int,
+    dealias: float | None = None,
+    initial: Mapping[str, Any] | None = None,
+) -> Any:
+    """Integrate *equation* from the lower end of its time axis by *steps* equal steps.
+
+    Differentiable with respect to the equation's parameters and to *initial*.
+
+    Arguments:
+        n: grid points of each space axis, one number or one for each axis.
+        times: increasing times to keep, each a whole number of steps after the start; the last
+            is where the integration ends.
+        initial: values on the grid in place of the equation's initial conditions.
+
+    Raises:
+        PinnlabError: as :func:`etdrk4`; a time between steps; no initial condition.
+        DivergenceError: the solution left the finite numbers.
+    """
+    domain = equation.domain
+    counts, step = _counts(domain, times, steps)
+    stepper = etdrk4(equation, n, step, dealias)
+    state = stepper.forward(_initial(stepper, initial or {}))
+    values = _integrate(stepper, state, counts)
+    if not isinstance(next(iter(values.values())), jax.core.Tracer):
+        _check_finite(equation, values, times, steps)
+    return values
+
+
+@partial(jax.jit, static_argnames="counts")
+def _integrate(stepper: ETDRK4, state: Any, counts: tuple[int, ...]) -> dict[str, Any]:
+    """The variables on the grid after each of *counts* further steps, (times, *grid)."""
+
+    def one(carry: Any, _: None) -> Any:
+        state, i = carry
+        return (stepper(state, stepper.start + i * stepper.step), i + 1.0), None
+
+    def many(carry: Any, count: int) -> Any:
+        carry, _ = jax.lax.scan(one, carry, length=count)
+        return carry, carry[0]
+
+    carry, saved = (state, jnp.zeros_like(stepper.step)), []
+    # Equal intervals share one compiled loop, so that many output times compile like one.
+    for count, equal in itertools.groupby(counts):
+        repeat = partial(lambda carry, _, count: many(carry, count), count=count)
+        carry, states = jax.lax.scan(repeat, carry, length=len(list(equal)))
+        saved.append(states)
+    return jax.lax.map(stepper.backward, jnp.concatenate(saved))
+
+
+def _shape(equation: Equation, n: int | Mapping[str, int]) -> tuple[int, ...]:
+    domain, kind = equation.domain, type(equation).__name__
+    if domain.time is None:
+        raise PinnlabError(f"{kind} has no time axis to integrate along")
+    wanted = dict(n) if isinstance(n, Mapping) else dict.fromkeys(domain.space, n)
+    if set(wanted) != set(domain.space) or not wanted:
+        raise PinnlabError(
+            f"grid points for the axes {sorted(wanted)}, but {kind} has the space axes "
+            f"{sorted(domain.space)}"
+        )
+    for axis, points in wanted.items():
+        if not domain[axis].periodic:
+            raise PinnlabError(
+                f"ETDRK4 needs periodic axes, but '{axis}' of {kind} is not: use the method of "
+                f"lines, or make the axis periodic (domain.{axis}.periodic=true)"
+            )
+        if int(points) != points or points < 4:
+            raise PinnlabError(f"grid points along '{axis}': {points!r} is not a number >= 4")
+    return tuple(int(wanted[axis]) for axis in domain.space)
+
+
+def _fraction(degree: int | None, dealias: float | None) -> float:
+    if dealias is None:
+        return 0.5 if degree is None else max(0.5, 2.0 / (max(degree, 1) + 1.0))
+    if not 0.0 < dealias <= 1.0:
+        raise PinnlabError(f"dealias is a fraction of the modes in (0, 1], not {dealias!r}")
+    return dealias
+
+
+def _multipliers(split: Split, domain: Domain, shape: tuple[int, ...], made: Any, keep: Any) -> Any:
+    """For each slot of the nonlinear part what it is made of, and by which symbols."""
+    sources, multipliers = [], []
+    for name, orders in (split.slots[j] for j in split.needed):
+        row = split.rows.index(name)
+        own = row < len(split.evolving)
+        through = (row,) if own else tuple(range(len(split.evolving)))
+        factor = keep * symbols.derivative(domain, shape, orders)
+        sources.append(through)
+        multipliers.append(tuple(factor if own else factor * made[row, v] for v in through))
+    return tuple(sources), tuple(multipliers)
+
+
+def _counts(domain: Domain, times: Sequence[float], steps: int) -> tuple[tuple[int, ...], float]:
+    """The steps between the times kept, and the length of a step."""
+    axis = str(domain.time)
+    start, at = domain[axis].lower, np.asarray(times, float)
+    if at.ndim != 1 or not at.size or at[0] < start or at[-1] <= start or np.any(np.diff(at) <= 0):
+        raise PinnlabError(f"times must increase and not start before {axis} = {start:g}")
+    if int(steps) != steps or steps < 1:
+        raise PinnlabError(f"steps must be a whole number >= 1, not {steps!r}")
+    step = (at[-1] - start) / steps
+    exact = (at - start) / step
+    whole = np.rint(exact)
+    between = np.abs(exact - whole) > 1e-6
+    if np.any(between):
+        raise PinnlabError(
+            f"{axis} = {at[between][0]:g} lies between two steps of {step:g} (steps={steps}): "
+            "choose a number of steps that divides every interval between the times"
+        )
+    return tuple(np.diff(whole, prepend=0).astype(int).tolist()), float(step)
+
+
+def _initial(stepper: ETDRK4, given: Mapping[str, Any]) -> dict[str, Any]:
+    equation, shape, real = stepper.equation, stepper.shape, stepper.linear.dtype
+    names = stepper.split.evolving
+    x = {**grid(equation.domain, shape, real), str(equation.domain.time): stepper.start}
+    found = dict(given)
+    for condition in equation.conditions():
+        if isinstance(condition, Initial) and condition.order == 0:
+            for name, value in condition.values.items():
+                found.setdefault(name, evaluate(value, x))
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise PinnlabError(f"{type(equation).__name__} has no initial condition for {missing}")
+    return {name: jnp.broadcast_to(jnp.asarray(found[name], real), shape) for name in names}
+
+
+def _check_finite(
+    equation: Equation, values: Mapping[str, Any], times: Sequence[float], steps: int
+) -> None:
+    for name, value in values.items():
+        good = np.isfinite(np.asarray(value)).reshape(len(times), -1).all(1)
+        if not good.all():
+            raise DivergenceError(
+                f"'{name}' of {type(equation).__name__} left the finite numbers before "
+                f"{equation.domain.time} = {times[int(np.argmin(good))]:g}: more than "
+                f"steps={steps} are needed, or the problem has no solution that long"
+            )

@@ -1,0 +1,39 @@
+"""The contract of a term."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from pinnlab.equations.base import Equation
+from pinnlab.models.model import Model
+
+Batch = Mapping[str, Any]  # columns of (N,) arrays: one for each axis, and what the term adds
+
+
+class Term(ABC):
+    """One source of rows.
+
+    ``row`` works on one point; batching is ``vmap`` outside. Points come from the unit cube of
+    ``dims`` dimensions through ``place``, or are ``fixed``. Rows are divided by their natural
+    scale, so that weights compare like with like.
+    """
+
+    name: str
+    dims: int = 0
+    share: float = 1.0  # number of points, relative to the run's
+    adaptive: bool = False  # whether an adaptive sampler may choose its points
+
+    @abstractmethod
+    def row(self, model: Model, params: Any, equation: Equation, point: Batch) -> Any:
+        """(k,) rows at one point."""
+
+    def place(self, unit: Any) -> Batch:
+        """Map (N, dims) points of the unit cube to columns of coordinates."""
+        raise NotImplementedError(f"the points of term '{self.name}' are fixed")
+
+    @property
+    def fixed(self) -> Batch | None:
+        """The term's own points, where it has them."""
+        return None

@@ -1,0 +1,143 @@
+r"""Problem: equation, model and terms read as one least-squares objective.
+
+.. math:: L(\theta) = \sum_{\text{terms}} w_k \frac1{N_k}\sum_i r_{k,i}(\theta)^2
+
+First-order optimizers take the loss, Gauss-Newton kinds the rows :math:`\sqrt{w_k/N_k}\,r_{k,i}`
+and their Jacobian. Parameters are those of the network, and the free forms of the equation's
+leaves that are learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+
+from pinnlab.core.conditions import Boundary, Observations
+from pinnlab.core.errors import choose
+from pinnlab.equations.base import Equation
+from pinnlab.models.learned import equation_with, free_of
+from pinnlab.models.model import Model
+from pinnlab.terms.base import Batch, Term
+from pinnlab.terms.boundary import BoundaryTerm, InitialTerm, PeriodicTerm
+from pinnlab.terms.data import DataTerm
+from pinnlab.terms.residual import ResidualTerm
+
+Params = Any
+Weights = Mapping[str, Any]
+
+
+def default_terms(
+    equation: Equation, model: Model, observations: Sequence[Observations] = ()
+) -> list[Term]:
+    """The residual, each condition that the model does not satisfy exactly, and the data."""
+    terms: list[Term] = [ResidualTerm(equation)]
+    if not model.exact:
+        for index, condition in enumerate(equation.conditions()):
+            if isinstance(condition, Boundary):
+                for side in condition.sides:
+                    name = f"boundary_{condition.axis}_{side}"
+                    terms.append(BoundaryTerm(equation, index, side, name))
+            else:
+                terms.append(InitialTerm(equation, index, f"initial_{condition.order}"))
+    if not model.embed:
+        domain = equation.domain
+        periodic = [axis for axis in domain.axes if domain[axis].periodic]
+        terms += [PeriodicTerm(equation, axis, f"periodic_{axis}") for axis in periodic]
+    terms += [DataTerm(o, f"data_{o.variable}_{i}") for i, o in enumerate(observations)]
+    return terms
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What a training minimises.
+
+    Arguments:
+        equation, model: as built.
+        terms: sources of rows, with names of their own.
+        learned: names of the equation's parameters that are trained along.
+
+    Raises:
+        PinnlabError: a name in *learned* that is no parameter.
+    """
+
+    equation: Equation
+    model: Model
+    terms: Sequence[Term]
+    learned: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.learned:
+            choose("parameter (infer)", name, self.equation.parameters())
+
+    @cached_property
+    def by_name(self) -> dict[str, Term]:
+        """The terms by name."""
+        return {term.name: term for term in self.terms}
+
+    def init(self, key: Any) -> Params:
+        """Random network parameters, and the learned leaves at the equation's values."""
+        network = self.model.init(key, self.equation, jnp.result_type(float))
+        return {"network": network, "equation": free_of(self.equation, self.learned)}
+
+    def equation_of(self, params: Params) -> Equation:
+        """The equation with its learned leaves replaced."""
+        return equation_with(self.equation, params["equation"])
+
+    def raw(self, name: str, params: Params, columns: Batch) -> Any:
+        """(N, k) unweighted rows of one term at (N,) columns."""
+        term, equation = self.by_name[name], self.equation_of(params)
+        return jax.vmap(lambda p: term.row(self.model, params["network"], equation, p))(columns)
+
+    def losses(self, params: Params, batch: Mapping[str, Batch]) -> dict[str, Any]:
+        """The mean square of each term's rows, unweighted."""
+        return {
+            name: jnp.mean(jnp.sum(self.raw(name, params, columns) ** 2, axis=1))
+            for name, columns in batch.items()
+        }
+
+    def loss(self, params: Params, batch: Mapping[str, Batch], weights: Weights) -> Any:
+        """The weighted sum of the terms' mean squares."""
+        losses = self.losses(params, batch)
+        return sum(weights[name] * value for name, value in losses.items())
+
+    def rows(self, params: Params, batch: Mapping[str, Batch], weights: Weights) -> Any:
+        """All rows, weighted so that their squares sum to the loss."""
+        return jnp.concatenate(
+            [
+                self.raw(name, params, columns).reshape(-1) * _factor(columns, weights[name])
+                for name, columns in batch.items()
+            ]
+        )
+
+    def jacobian(
+        self, params: Params, batch: Mapping[str, Batch], weights: Weights
+    ) -> tuple[Any, Any]:
+        """(N,) rows and their (N, P) Jacobian with respect to the flattened parameters."""
+        flat, unravel = ravel_pytree(params)
+        rows, slopes = [], []
+        for name, columns in batch.items():
+            term, factor = self.by_name[name], _factor(columns, weights[name])
+
+            def one(theta: Any, point: Batch, term: Term = term) -> tuple[Any, Any]:
+                there = unravel(theta)
+                equation = self.equation_of(there)
+                row = term.row(self.model, there["network"], equation, point)
+                return row, row
+
+            slope, row = jax.vmap(jax.jacrev(one, has_aux=True), in_axes=(None, 0))(flat, columns)
+            rows.append(row.reshape(-1) * factor)
+            slopes.append(slope.reshape(-1, flat.size) * factor)
+        return jnp.concatenate(rows), jnp.concatenate(slopes)
+
+
+def _factor(columns: Batch, weight: Any) -> Any:
+    n = next(iter(columns.values())).shape[0]
+    return jnp.sqrt(weight / n)
+
+

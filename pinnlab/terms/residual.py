@@ -1,0 +1,42 @@
+"""The equation's residual inside the domain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax.numpy as jnp
+
+from pinnlab.equations.base import Equation
+from pinnlab.models.model import Model
+from pinnlab.terms.base import Batch, Term
+
+
+@dataclass(frozen=True, eq=False)
+class ResidualTerm(Term):
+    """One row for each side of ``equation.rhs``, over the whole domain."""
+
+    equation: Equation
+    name: str = "residual"
+    adaptive: bool = True
+
+    @cached_property
+    def slots(self) -> list:
+        """What the residual asks of a field."""
+        return self.equation.slots()
+
+    @property
+    def dims(self) -> int:  # type: ignore[override]
+        return len(self.equation.domain.axes)
+
+    def place(self, unit: Any) -> Batch:
+        domain = self.equation.domain
+        return {
+            axis: domain[axis].lower + domain[axis].length * unit[:, i]
+            for i, axis in enumerate(domain.axes)
+        }
+
+    def row(self, model: Model, params: Any, equation: Equation, point: Batch) -> Any:
+        sides = equation.residual(model.field(params, equation, point, self.slots))
+        return jnp.stack([side / equation.residual_scale(name) for name, side in sides.items()])

@@ -1,0 +1,71 @@
+"""What a training tells while it runs: a JSON-lines file and a progress bar."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+
+class JsonLines:
+    """Append each record as one line of JSON to a file.
+
+    A resumed training first drops the lines after its checkpoint, so that no step stands twice.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def rewind(self, step: int) -> list[dict[str, Any]]:
+        """Keep and return the records up to *step*."""
+        if not self.path.is_file():
+            return []
+        kept = [r for r in map(_parsed, self.path.read_text().splitlines()) if r]
+        kept = [r for r in kept if r["step"] <= step]
+        self.path.write_text("".join(json.dumps(r) + "\n" for r in kept))
+        return kept
+
+    def __call__(self, record: Mapping[str, Any]) -> None:
+        with open(self.path, "a") as stream:
+            stream.write(json.dumps(dict(record)) + "\n")
+
+
+def _parsed(line: str) -> dict[str, Any] | None:
+    try:
+        return json.loads(line)
+    except ValueError:  # a line cut by a kill
+        return None
+
+
+class ProgressBar:
+    """Steps or seconds done, the loss on fresh points, and the time left."""
+
+    def __init__(self, steps: int, budget: float | None):
+        self._total, self._budget = steps, budget
+        self._bar = Progress(
+            TextColumn("training"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]} left, fresh loss {task.fields[loss]}"),
+            refresh_per_second=4,
+        )
+        self._task = self._bar.add_task("", total=1.0, left="?", loss="?")
+
+    def __enter__(self) -> ProgressBar:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, record: Mapping[str, Any]) -> None:
+        done, spent = record["step"] / self._total, record["seconds"]
+        left = spent * (1.0 - done) / done if done else 0.0
+        if self._budget is not None and spent + left > self._budget:
+            done, left = min(1.0, spent / self._budget), max(0.0, self._budget - spent)
+        loss = f"{record['fresh_loss']:.2e}"
+        self._bar.update(self._task, completed=done, left=f"{left:.0f} s", loss=loss)
