@@ -96,7 +96,7 @@ def _close_axis(grid: Grid, here: list[Side], array: Any, time: Any) -> Any:
     axis = here[0].axis
     (span, scheme, n), dim = grid[axis], grid.dim(axis)
     ends = [_END[s.side] for s in here]
-    slope = scheme.matrix(span, n, 1)
+    slope = scheme.ends(span, n)
     bare = array
     for end in ends:
         bare = bare.at[_end(grid, axis, end)].set(0.0)

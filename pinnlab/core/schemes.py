@@ -41,6 +41,10 @@ class Scheme(ABC):
     def interpolate(self, axis: Axis, n: int, points: Any) -> np.ndarray:
         """The (m, n) matrix that takes values at the nodes to those at *points* (m,)."""
 
+    def ends(self, axis: Axis, n: int) -> np.ndarray:
+        """The (2, n) first derivatives at the lower and at the upper end."""
+        return self.matrix(axis, n, 1)[[0, -1]]
+
     def derivative(self, axis: Axis, n: int, order: int, values: Any, dim: int) -> Any:
         """The derivative of *order* of *values* along their dimension *dim*."""
         return _apply(_operator(self, axis, n, order, "nodes"), values, dim)
@@ -146,9 +150,12 @@ class Chebyshev(Scheme):
 class FiniteDifference(Scheme):
     """n equidistant nodes (both ends included; without the upper one on a periodic axis).
 
-    Derivatives are of order *accuracy* (2, 4 or 6) everywhere, by one-sided stencils near the
-    ends. Fluxes go through the midpoints (:meth:`half`), where they are compact and free of
-    odd-even modes.
+    Derivatives are of order *accuracy* (2, 4 or 6), by one-sided stencils near the ends. With
+    accuracy 6 those are of order 4: stencils of order 6 make waves grow there, at a rate that
+    rises with n (found from the eigenvalues), whereas the solution of a second-order equation
+    still converges with order 6, two more than its closure (Svard & Nordstrom, *J. Comput. Phys.*
+    218, 2006, 333-352). Fluxes go through the midpoints (:meth:`half`), where they are compact
+    and free of odd-even modes.
     """
 
     accuracy: int = 2
@@ -184,7 +191,7 @@ class FiniteDifference(Scheme):
         if order == 0:
             return np.eye(n)
         central = 2 * ((order + self.accuracy - 1) // 2) + 1
-        closure = order + self.accuracy
+        closure = order + self._near_ends
         if max(central, closure) > n:
             raise PinnlabError(
                 f"a derivative of order {order} by FiniteDifference({self.accuracy}) needs at "
@@ -205,7 +212,8 @@ class FiniteDifference(Scheme):
         if axis.periodic:
             matrix = stencils.circular(place, n, order, central)
         else:
-            matrix = stencils.extended(place, n, order, central, central + 2)
+            closure = central + 2 if p == self._near_ends else central
+            matrix = stencils.extended(place, n, order, central, closure)
         return matrix / self._spacing(axis, n) ** order
 
     def from_midpoints(self, axis: Axis, n: int) -> np.ndarray:
@@ -214,7 +222,7 @@ class FiniteDifference(Scheme):
         if axis.periodic:
             matrix = stencils.circular(place, n, 1, p)
         else:
-            matrix = stencils.local(place, n - 1, 1, p, p + 1)
+            matrix = stencils.local(place, n - 1, 1, p, self._near_ends + 1)
         return matrix / self._spacing(axis, n)
 
     def half(self, axis: Axis, n: int, order: int, values: Any, dim: int) -> Any:
@@ -229,6 +237,16 @@ class FiniteDifference(Scheme):
         at = (np.asarray(points, float) - axis.lower) / self._spacing(axis, n)
         fit = stencils.polynomial_periodic if axis.periodic else stencils.polynomial
         return fit(n, at, self.accuracy + 1)
+
+    @property
+    def _near_ends(self) -> int:
+        return min(self.accuracy, 4)
+
+    def ends(self, axis: Axis, n: int) -> np.ndarray:
+        nodes = np.arange(self.accuracy + 1.0)
+        row = np.zeros(n)
+        row[: len(nodes)] = stencils.fornberg(0.0, nodes, 1)
+        return np.stack([row, -row[::-1]]) / self._spacing(axis, n)
 
     def _spacing(self, axis: Axis, n: int) -> float:
         return axis.length / (n if axis.periodic else n - 1)

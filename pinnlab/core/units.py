@@ -74,6 +74,7 @@ _NAMED = {
 }
 _PREFIX = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "c": 1e-2, "h": 1e2, "k": 1e3, "M": 1e6, "G": 1e9}
 _PREFIXED = ("g", "m", "s", "K", "A", "mol", "Hz", "N", "Pa", "J", "W", "V")
+_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(.*)$")
 _TOKEN = re.compile(r"([A-Za-z_%]+|1)(?:\^|\*\*)?([+-]?\d+)?$")
 
 
@@ -121,11 +122,11 @@ def quantity(value: float | int | str, unit: str, where: str) -> float:
         raise PinnlabError(f"{where}: expected a number in '{unit}', got {value!r}")
     if not isinstance(value, str):
         return float(value)
-    number, _, own = value.strip().partition(" ")
-    try:
-        return convert(float(number), own.strip() or unit, unit, where)
-    except ValueError:
+    match = _NUMBER.match(value)
+    if not match:
         raise PinnlabError(
             f"{where}: {value!r} is not a number with an optional unit; "
             f"write for example '1.5' or '1.5 {unit}'"
-        ) from None
+        )
+    number, own = match.groups()
+    return convert(float(number), own.strip() or unit, unit, where)

@@ -5,8 +5,7 @@ Nothing is imported until it is asked for, so that writing a text file does not 
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from pinnlab._lazy import lazy
 
 _HOME = {
     "Coordinate": "schema",
@@ -23,14 +22,4 @@ _HOME = {
     "write_text": "files",
     "write_zarr": "files",
 }
-__all__ = list(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'pinnlab.io' has no attribute '{name}'")
-    return getattr(importlib.import_module(f"pinnlab.io.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+__getattr__, __dir__, __all__ = lazy(__name__, _HOME)

@@ -21,7 +21,7 @@ from pinnlab.models.exact import exact_scalar
 Point = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """Variables as functions of the coordinates: ``apply(params, equation, point)``.
 
@@ -32,6 +32,7 @@ class Model:
         harmonics: number of sine and cosine pairs of that embedding.
         periods: further periods, in the axis's units, given to the network as sines and cosines
             (the day in a series of many days): ``{"t": [86400.0]}``.
+        stretch: factors on the [-1, 1] inputs of axes along which the solution changes often.
     """
 
     network: nn.Module
@@ -39,11 +40,12 @@ class Model:
     embed: bool = True
     harmonics: int = 1
     periods: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    stretch: Mapping[str, float] = field(default_factory=dict)
 
     def inputs(self, domain: Domain, point: Point) -> Any:
         """The (d,) network inputs of a point: axes in [-1, 1], periodic ones on circles."""
-        for axis in self.periods:
-            choose("axis in model.periods", axis, domain.axes)
+        for axis in (*self.periods, *self.stretch):
+            choose("axis (model.periods, model.stretch)", axis, domain.axes)
         columns = []
         for name in domain.axes:
             axis, value = domain[name], jnp.asarray(point[name])
@@ -52,7 +54,7 @@ class Model:
                 turn = 2.0 * math.pi * (value - axis.lower) / axis.length
                 angles += [k * turn for k in range(1, self.harmonics + 1)]
             else:
-                columns.append(axis.unit_interval(value))
+                columns.append(self.stretch.get(name, 1.0) * axis.unit_interval(value))
             for angle in angles:
                 columns += [jnp.cos(angle), jnp.sin(angle)]
         return jnp.stack(columns)

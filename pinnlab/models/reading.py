@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -17,6 +18,7 @@ from pinnlab.equations.base import Equation
 from pinnlab.models.learned import equation_with
 from pinnlab.models.model import Model
 
+Ask = Callable[[Field, Equation], Any]
 _POINTS = 16384  # evaluated at once, so that memory stays bounded
 
 
@@ -49,6 +51,14 @@ class NetworkReading:
         Raises:
             PinnlabError: an axis is missing or unknown.
         """
+        return self._members(_Value(what), coordinates)
+
+    def residual(self, name: str, **coordinates: Any) -> np.ndarray:
+        """The equation's residual for *name* over its natural scale, root mean square of seeds."""
+        found = self._members(_Residual(name), coordinates)
+        return np.sqrt((found**2).mean(axis=0)) if self.seeds > 1 else found[0]
+
+    def _members(self, ask: Ask, coordinates: Mapping[str, Any]) -> np.ndarray:
         axes = self.equation.domain.axes
         if set(coordinates) != set(axes):
             raise PinnlabError(
@@ -59,7 +69,7 @@ class NetworkReading:
         with precision(self.dtype):
             chunks = [
                 self._evaluate(
-                    what, {a: c[i : i + _POINTS] for a, c in zip(axes, flat, strict=True)}
+                    ask, {a: c[i : i + _POINTS] for a, c in zip(axes, flat, strict=True)}
                 )
                 for i in range(0, max(1, flat[0].size), _POINTS)
             ]
@@ -73,27 +83,54 @@ class NetworkReading:
     def parameter(self, name: str) -> Any:
         """A learned parameter with a leading axis of seeds (a number, or a profile's values)."""
         with precision(self.dtype):
-            made = self._mapped(lambda params: getattr(self._equation(params), name))(self.params)
-            return jax.tree.map(np.asarray, made)
 
-    def _equation(self, params: Any) -> Equation:
-        return equation_with(self.equation, params["equation"])
+            def one(params: Any) -> Any:
+                return getattr(equation_with(self.equation, params["equation"]), name)
 
-    def _mapped(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """*function* of the parameters over seeds, with a leading axis even for one."""
-        if self.seeds > 1:
-            return jax.vmap(function)
-        return lambda params: jax.tree.map(lambda a: jnp.asarray(a)[None], function(params))
+            if self.seeds > 1:
+                return jax.tree.map(np.asarray, jax.vmap(one)(self.params))
+            return jax.tree.map(lambda leaf: np.asarray(leaf)[None], one(self.params))
 
-    def _evaluate(self, what: Any, points: Mapping[str, np.ndarray]) -> np.ndarray:
+    def _evaluate(self, ask: Ask, points: Mapping[str, np.ndarray]) -> np.ndarray:
         columns = {axis: jnp.asarray(column, self.dtype) for axis, column in points.items()}
 
-        def all_points(params: Any) -> Any:
-            equation = self._equation(params)
+        return np.asarray(
+            _evaluated(self.params, columns, self.model, self.equation, self.seeds, ask)
+        )
 
-            def at(point: Any) -> Any:
-                return jnp.asarray(self.model.field(params["network"], equation, point)(what))
 
-            return jax.vmap(at)(columns)
+@dataclass(frozen=True)
+class _Value:
+    """Asks for a variable or a function of the field; hashable, so that it compiles once."""
 
-        return np.asarray(jax.jit(self._mapped(all_points))(self.params))
+    what: Any
+
+    def __call__(self, f: Field, equation: Equation) -> Any:
+        return f(self.what)
+
+
+@dataclass(frozen=True)
+class _Residual:
+    """Asks for a residual over its natural scale."""
+
+    name: str
+
+    def __call__(self, f: Field, equation: Equation) -> Any:
+        return equation.residual(f)[self.name] / equation.residual_scale(self.name)
+
+
+@partial(jax.jit, static_argnames=("model", "equation", "seeds", "ask"))
+def _evaluated(
+    params: Any, columns: Any, model: Model, equation: Equation, seeds: int, ask: Ask
+) -> Any:
+    """(seeds, N) answers at (N,) columns of coordinates."""
+
+    def one_seed(params: Any) -> Any:
+        learned = equation_with(equation, params["equation"])
+
+        def at(point: Any) -> Any:
+            return jnp.asarray(ask(model.field(params["network"], learned, point), learned))
+
+        return jax.vmap(at)(columns)
+
+    return jax.vmap(one_seed)(params) if seeds > 1 else one_seed(params)[None]

@@ -8,6 +8,7 @@ Kassam & Trefethen, 2005). Nobody writes L and N: :mod:`pinnlab.solvers.split` f
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,12 +18,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pinnlab.core.conditions import Initial
 from pinnlab.core.domain import Domain
 from pinnlab.core.errors import DivergenceError, PinnlabError
-from pinnlab.core.parameters import evaluate
+from pinnlab.core.grid import Fourier, Grid
 from pinnlab.equations.base import Equation
 from pinnlab.solvers import symbols
+from pinnlab.solvers.discretisation import GridDiscretisation
+from pinnlab.solvers.gridsolution import GridSolution, solution
 from pinnlab.solvers.split import Split, split
 
 
@@ -33,7 +35,7 @@ class ETDRK4:
 
     Arguments:
         equation: the equation; its parameters are leaves.
-        split, shape, sources: static structure; ``sources`` lists for each slot of the
+        split, grid, sources: static structure; ``sources`` lists for each slot of the
             nonlinear part the evolving variables that it is made of.
         start, step: initial time and step, in units of the time axis.
         linear: (rows, slots) coefficients of the linear part.
@@ -44,7 +46,7 @@ class ETDRK4:
 
     equation: Equation
     split: Split = field(metadata={"static": True})
-    shape: tuple[int, ...] = field(metadata={"static": True})
+    grid: Grid = field(metadata={"static": True})
     sources: tuple[tuple[int, ...], ...] = field(metadata={"static": True})
     start: Any
     step: Any
@@ -68,13 +70,13 @@ class ETDRK4:
         known = self._needed(state)
         none = jnp.zeros((), self._real)
         slots = [known.get(j, none) for j in range(len(self.split.slots))]
-        domain = self.equation.domain
-        x = {**grid(domain, self.shape, self._real), str(domain.time): time}
+        x = {a: jnp.asarray(c, self._real) for a, c in self.grid.coordinates.items()}
+        x[str(self.equation.domain.time)] = time
         rows = self.split.evaluate(self.equation, slots, x)[: len(self.split.evolving)]
         whole = [
             jnp.broadcast_to(
                 row - sum(self.linear[i, j] * known[j] for j in self.split.taken[i] if j in known),
-                self.shape,
+                self.grid.shape,
             )
             for i, row in enumerate(rows)
         ]
@@ -108,20 +110,12 @@ class ETDRK4:
         return dict(zip(self.split.needed, self._restore(jnp.stack(spectra)), strict=True))
 
     def _transform(self, values: Any) -> Any:
-        return jnp.fft.rfftn(values, axes=tuple(range(1, 1 + len(self.shape))))
+        return jnp.fft.rfftn(values, axes=tuple(range(1, 1 + len(self.grid.shape))))
 
     def _restore(self, spectra: Any) -> Any:
-        return jnp.fft.irfftn(spectra, self.shape, axes=tuple(range(1, 1 + len(self.shape))))
-
-
-def grid(domain: Domain, shape: Sequence[int], dtype: Any) -> dict[str, Any]:
-    """The coordinates of the space axes, of shapes that broadcast; the upper end is left out."""
-    found = {}
-    for i, (axis, n) in enumerate(zip(domain.space, shape, strict=True)):
-        points = domain[axis].lower + domain[axis].length * np.arange(n) / n
-        layout = [-1 if j == i else 1 for j in range(len(shape))]
-        found[axis] = jnp.asarray(points.reshape(layout), dtype)
-    return found
+        return jnp.fft.irfftn(
+            spectra, self.grid.shape, axes=tuple(range(1, 1 + len(self.grid.shape)))
+        )
 
 
 def etdrk4(
@@ -138,26 +132,23 @@ def etdrk4(
         PinnlabError: an axis that is not periodic, a bad *n* or *dealias*, or a right-hand side
             without a constant linear part (see :func:`pinnlab.solvers.split.split`).
     """
-    shape = _shape(equation, n)
-    parts = split(equation)
-    fraction = _fraction(parts.degree, dealias)
-    linear = parts.linear(equation)
-    made = symbols.states(parts, equation.domain, shape, linear)
-    operator = symbols.symbol(parts, equation.domain, shape, linear, made)
-    keep = symbols.kept(equation.domain, shape, fraction)
-    whole, half, *rest = symbols.phi(operator, step)
+    grid = _grid(equation, n)
+    parts, linear = split(equation)
+    made = symbols.states(parts, grid, linear)
+    keep = symbols.kept(grid, _fraction(parts.degree, dealias)).astype(complex)
+    whole, half, *rest = symbols.phi(symbols.symbol(parts, grid, linear, made), step)
     real = jnp.result_type(float)
-    spectral = jnp.result_type(real, complex)
-    sources, multipliers = _multipliers(parts, equation.domain, shape, made, keep)
+    spectral = np.result_type(real, np.complex64)
+    sources, multipliers = _multipliers(parts, grid, made, keep)
     return ETDRK4(
         equation,
         parts,
-        shape,
+        grid,
         sources,
         jnp.asarray(equation.domain[str(equation.domain.time)].lower, real),
         jnp.asarray(step, real),
         jnp.asarray(linear, real),
-        tuple(jnp.asarray(c, spectral) for c in (whole, half, *[keep * c for c in rest])),
+        tuple(jnp.asarray(c, spectral) for c in (whole, half, *[keep[None] * c for c in rest])),
         jax.tree.map(lambda m: jnp.asarray(m, spectral), multipliers),
         jnp.asarray(made[len(parts.evolving) :], spectral),
     )
@@ -170,7 +161,7 @@ def solve_etdrk4(
     steps: int,
     dealias: float | None = None,
     initial: Mapping[str, Any] | None = None,
-) -> Any:
+) -> GridSolution:
     """Integrate *equation* from the lower end of its time axis by *steps* equal steps.
 
     Differentiable with respect to the equation's parameters and to *initial*.
@@ -179,7 +170,8 @@ def solve_etdrk4(
         n: grid points of each space axis, one number or one for each axis.
         times: increasing times to keep, each a whole number of steps after the start; the last
             is where the integration ends.
-        initial: values on the grid in place of the equation's initial conditions.
+        initial: for each evolving variable values on the grid, in place of the initial
+            conditions.
 
     Raises:
         PinnlabError: as :func:`etdrk4`; a time between steps; no initial condition.
@@ -188,11 +180,14 @@ def solve_etdrk4(
     domain = equation.domain
     counts, step = _counts(domain, times, steps)
     stepper = etdrk4(equation, n, step, dealias)
-    state = stepper.forward(_initial(stepper, initial or {}))
-    values = _integrate(stepper, state, counts)
+    if initial is None:
+        initial = GridDiscretisation(stepper.grid).initial(equation).values
+    values = _integrate(stepper, stepper.forward(initial), counts)
     if not isinstance(next(iter(values.values())), jax.core.Tracer):
         _check_finite(equation, values, times, steps)
-    return values
+    size = math.prod(stepper.grid.shape)
+    statistics = {"solver": "ETDRK4", "steps": int(steps), "points": size}
+    return solution(stepper.grid, np.asarray(times, float), values, statistics=statistics)
 
 
 @partial(jax.jit, static_argnames="counts")
@@ -216,25 +211,18 @@ def _integrate(stepper: ETDRK4, state: Any, counts: tuple[int, ...]) -> dict[str
     return jax.lax.map(stepper.backward, jnp.concatenate(saved))
 
 
-def _shape(equation: Equation, n: int | Mapping[str, int]) -> tuple[int, ...]:
+def _grid(equation: Equation, n: int | Mapping[str, int]) -> Grid:
     domain, kind = equation.domain, type(equation).__name__
-    if domain.time is None:
-        raise PinnlabError(f"{kind} has no time axis to integrate along")
-    wanted = dict(n) if isinstance(n, Mapping) else dict.fromkeys(domain.space, n)
-    if set(wanted) != set(domain.space) or not wanted:
-        raise PinnlabError(
-            f"grid points for the axes {sorted(wanted)}, but {kind} has the space axes "
-            f"{sorted(domain.space)}"
-        )
-    for axis, points in wanted.items():
+    if domain.time is None or not domain.space:
+        raise PinnlabError(f"{kind} needs a time axis and a space axis for ETDRK4")
+    for axis in domain.space:
         if not domain[axis].periodic:
             raise PinnlabError(
                 f"ETDRK4 needs periodic axes, but '{axis}' of {kind} is not: use the method of "
                 f"lines, or make the axis periodic (domain.{axis}.periodic=true)"
             )
-        if int(points) != points or points < 4:
-            raise PinnlabError(f"grid points along '{axis}': {points!r} is not a number >= 4")
-    return tuple(int(wanted[axis]) for axis in domain.space)
+    points = dict(n) if isinstance(n, Mapping) else dict.fromkeys(domain.space, n)
+    return Grid(domain, {axis: (Fourier(), points[axis]) for axis in points})
 
 
 def _fraction(degree: int | None, dealias: float | None) -> float:
@@ -245,14 +233,14 @@ def _fraction(degree: int | None, dealias: float | None) -> float:
     return dealias
 
 
-def _multipliers(split: Split, domain: Domain, shape: tuple[int, ...], made: Any, keep: Any) -> Any:
+def _multipliers(split: Split, grid: Grid, made: Any, keep: Any) -> Any:
     """For each slot of the nonlinear part what it is made of, and by which symbols."""
     sources, multipliers = [], []
     for name, orders in (split.slots[j] for j in split.needed):
         row = split.rows.index(name)
         own = row < len(split.evolving)
         through = (row,) if own else tuple(range(len(split.evolving)))
-        factor = keep * symbols.derivative(domain, shape, orders)
+        factor = keep * symbols.derivative(grid, orders)
         sources.append(through)
         multipliers.append(tuple(factor if own else factor * made[row, v] for v in through))
     return tuple(sources), tuple(multipliers)
@@ -276,21 +264,6 @@ def _counts(domain: Domain, times: Sequence[float], steps: int) -> tuple[tuple[i
             "choose a number of steps that divides every interval between the times"
         )
     return tuple(np.diff(whole, prepend=0).astype(int).tolist()), float(step)
-
-
-def _initial(stepper: ETDRK4, given: Mapping[str, Any]) -> dict[str, Any]:
-    equation, shape, real = stepper.equation, stepper.shape, stepper.linear.dtype
-    names = stepper.split.evolving
-    x = {**grid(equation.domain, shape, real), str(equation.domain.time): stepper.start}
-    found = dict(given)
-    for condition in equation.conditions():
-        if isinstance(condition, Initial) and condition.order == 0:
-            for name, value in condition.values.items():
-                found.setdefault(name, evaluate(value, x))
-    missing = [name for name in names if name not in found]
-    if missing:
-        raise PinnlabError(f"{type(equation).__name__} has no initial condition for {missing}")
-    return {name: jnp.broadcast_to(jnp.asarray(found[name], real), shape) for name in names}
 
 
 def _check_finite(

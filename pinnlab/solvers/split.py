@@ -11,11 +11,10 @@ nonlinear part never has to see them.
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -29,7 +28,7 @@ from pinnlab.core.field import Field, Orders
 from pinnlab.core.trace import Slot, record
 from pinnlab.equations.base import Equation
 
-_SAMPLES = 8
+_RAYS, _HIGHEST_DEGREE = 8, 6
 _TOLERANCE = 1e-11  # relative; derivatives of F are good to 1e-15
 
 
@@ -90,33 +89,17 @@ class Split:
         sides = equation.rhs(field)
         return [sides[name] for name in self.rows]
 
-    def jacobian(self, equation: Equation, state: Any, coordinates: Mapping[str, Any]) -> Any:
-        """dF/ds, shape (rows, slots), at one point and the slots' values *state*."""
-
-        def stacked(s: Any) -> Any:
-            rows = self.evaluate(equation, list(s), coordinates)
-            return jnp.stack([jnp.asarray(row, s.dtype) for row in rows])
-
-        return jax.jacfwd(stacked)(state)
-
-    def linear(self, equation: Equation) -> Any:
-        """The coefficients c, shape (rows, slots): NumPy in double precision where the
-        parameters are numbers, traced where they are."""
-        if traced(equation):
-            return self._linear(equation)
-        with _double():
-            return np.asarray(self._linear(_generic(equation)))
-
-    def _linear(self, equation: Equation) -> Any:
-        middle = {a: jnp.asarray(0.5 * (x.lower + x.upper)) for a, x in equation.domain.items}
-        return self.jacobian(equation, jnp.asarray(self.base, jnp.result_type(float)), middle)
+    def stacked(self, equation: Equation, state: Any, coordinates: Mapping[str, Any]) -> Any:
+        """F at one point, (rows,), where *state* holds a number for each slot."""
+        rows = self.evaluate(equation, list(state), coordinates)
+        return jnp.stack([jnp.asarray(row, state.dtype) for row in rows])
 
 
-def split(equation: Equation) -> Split:
-    """Take the right-hand side of *equation* apart.
+def split(equation: Equation) -> tuple[Split, Any]:
+    """Take the right-hand side of *equation* apart: the structure, and c as (rows, slots).
 
-    Where parameters are traced (inside ``jax.grad`` or ``vmap``), the structure is found with
-    generic numbers in their place.
+    c is NumPy in double precision. Where parameters are traced (inside ``jax.grad`` or
+    ``vmap``), c is traced too, and the structure is found with generic numbers in their place.
 
     Raises:
         PinnlabError: a variable of order 2, a derivative in time or of a function of the field
@@ -125,8 +108,14 @@ def split(equation: Equation) -> Split:
             not linear and homogeneous with constant coefficients.
     """
     bare = _bare(equation)
-    with _double():
-        return _analyse(_Samples(_generic(equation), bare), bare)
+    with _at_once(), jax.enable_x64(True):
+        samples = _sample(_generic(equation), bare)
+    found = _analyse(samples, bare, equation)
+    if not traced(equation):
+        return found, samples.at_base[0]
+    base = jnp.asarray(found.base, jnp.result_type(float))
+    middle = {a: jnp.asarray(0.5 * (x.lower + x.upper)) for a, x in equation.domain.items}
+    return found, jax.jacfwd(partial(found.stacked, equation))(base, middle)
 
 
 def traced(equation: Equation) -> bool:
@@ -160,11 +149,10 @@ def _bare(equation: Equation) -> Split:
     return Split(evolving, rest, slots, (0.0,) * len(slots), (), (), None)
 
 
-@contextmanager
-def _double() -> Iterator[None]:
-    """At once and in double precision, whatever is traced or set outside."""
-    with jax.ensure_compile_time_eval(), jax.enable_x64(True):
-        yield
+def _at_once() -> AbstractContextManager[None]:
+    """Compute now, even while JAX traces a function around; it compiles more slowly there."""
+    staged = isinstance(jnp.zeros(()), jax.core.Tracer)
+    return jax.ensure_compile_time_eval() if staged else nullcontext()
 
 
 def _generic(equation: Equation) -> Equation:
@@ -179,73 +167,61 @@ def _generic(equation: Equation) -> Equation:
         return np.asarray(leaf, float) if inexact else leaf
 
     changes = {
-        name: jax.tree.map(partial(draw, a=known.bounds[0], b=known.bounds[1]),
-                           getattr(equation, name))
-        for name, known in equation.parameters().items()
+        name: jax.tree.map(partial(draw, a=p.bounds[0], b=p.bounds[1]), getattr(equation, name))
+        for name, p in equation.parameters().items()
     }
     return equation.replace(**changes)
 
 
+@dataclass(frozen=True)
 class _Samples:
-    """dF/ds at the base state and at random states, each at random coordinates."""
+    """F and dF/ds along random rays from a base state, each ray at coordinates of its own.
 
-    def __init__(self, equation: Equation, bare: Split):
-        self.equation, self.bare = equation, bare
-        random = np.random.default_rng(0)
-        self.points = {
-            axis: jnp.asarray(random.uniform(a.lower, a.upper, _SAMPLES))
-            for axis, a in equation.domain.items
-        }
-        scale = np.array([_magnitude(equation, slot) for slot in bare.slots])
-        size = (_SAMPLES, len(bare.slots))
-        for base in self._bases():
-            at_base = self._jacobians(np.broadcast_to(base, size))
-            if np.all(np.isfinite(at_base)):
-                break
-        else:
-            raise PinnlabError(
-                f"{type(equation).__name__}.rhs has no finite derivative at zero nor at "
-                "offset + scale of its variables: give the variables an offset or a scale "
-                "where it has"
-            )
-        self.base, self.at_base = tuple(float(b) for b in base), at_base
-        self.states = (base + scale * random.uniform(-1.0, 1.0, size))
-        self.random = self._jacobians(self.states)
+    Arguments:
+        base: (slots,) the base state.
+        states: (steps, rays, slots), the base state first.
+        rows: (steps, rays, rows) F there.
+        jacobian: (steps, rays, rows, slots) dF/ds there.
+    """
 
-    def _bases(self) -> list[np.ndarray]:
-        variables, slots = self.equation.variables, self.bare.slots
-        value = {n: (0.0, variables[n].offset, variables[n].offset + variables[n].scale)
-                 for n in variables}
-        return [np.array([0.0 if o else value[n][i] for n, o in slots]) for i in range(3)]
+    base: np.ndarray
+    states: np.ndarray
+    rows: np.ndarray
+    jacobian: np.ndarray
 
-    def _jacobians(self, states: np.ndarray) -> np.ndarray:
-        def one(state: Any, point: Any) -> Any:
-            return self.bare.jacobian(self.equation, state, point)
+    @property
+    def at_base(self) -> np.ndarray:
+        """(rays, rows, slots): dF/ds at the base state, at each ray's coordinates."""
+        return self.jacobian[0]
 
-        return np.asarray(jax.vmap(one)(jnp.asarray(states), self.points))
 
-    def constant(self) -> np.ndarray:
-        """(rows, slots): the coefficient at the base state does not depend on the coordinates."""
-        return self._same(self.at_base)
+def _sample(equation: Equation, bare: Split) -> _Samples:
+    """Follow the rays from zero or, where ``rhs`` is singular there, from another state."""
+    random, variables = np.random.default_rng(0), equation.variables
+    points = {a: random.uniform(x.lower, x.upper, _RAYS) for a, x in equation.domain.items}
+    scale = np.array([_magnitude(equation, slot) for slot in bare.slots])
+    rays = scale * random.uniform(-1.0, 1.0, (_RAYS, len(bare.slots)))
+    along = np.linspace(0.0, 1.0, _HIGHEST_DEGREE + 2)[:, None, None] * rays
+    for share in (0.0, 1.0):
+        value = {n: share * (variables[n].offset or variables[n].scale) for n in variables}
+        base = np.array([0.0 if orders else value[name] for name, orders in bare.slots])
+        rows, jacobian = _probe(equation, base + along, points, bare)
+        if np.all(np.isfinite(jacobian[0])):
+            return _Samples(base, base + along, np.asarray(rows), np.asarray(jacobian))
+    raise PinnlabError(
+        f"{type(equation).__name__}.rhs has no finite derivative where its variables are zero, "
+        "nor at their offset (or scale): give the variables an offset where it has"
+    )
 
-    def affine(self) -> np.ndarray:
-        """(rows, slots): the coefficient depends on neither the state nor the coordinates."""
-        return self._same(np.concatenate([self.at_base, self.random]))
 
-    def _same(self, found: np.ndarray) -> np.ndarray:
-        with np.errstate(invalid="ignore"):  # a state outside the domain of F is simply not linear
-            return np.ptp(found, axis=0) <= _TOLERANCE * np.max(np.abs(found), axis=0)
+@partial(jax.jit, static_argnames="bare")
+def _probe(equation: Equation, states: Any, points: Mapping[str, Any], bare: Split) -> Any:
+    def one(state: Any, point: Mapping[str, Any]) -> Any:
+        return bare.stacked(equation, state, point), jax.jacfwd(
+            lambda s: bare.stacked(equation, s, point)
+        )(state)
 
-    def rows(self, factor: float) -> np.ndarray:
-        """F at the first random states, taken *factor* times as far from the base state."""
-        base = np.array(self.base)
-        states = (base + factor * (self.states - base))
-
-        def one(state: Any, point: Any) -> Any:
-            rows = self.bare.evaluate(self.equation, list(state), point)
-            return jnp.stack([jnp.asarray(row, state.dtype) for row in rows])
-
-        return np.asarray(jax.vmap(one)(jnp.asarray(states), self.points))
+    return jax.vmap(jax.vmap(one), in_axes=(0, None))(states, points)
 
 
 def _magnitude(equation: Equation, slot: Slot) -> float:
@@ -254,17 +230,22 @@ def _magnitude(equation: Equation, slot: Slot) -> float:
     return size / math.prod(equation.domain[axis].natural_scale ** k for axis, k in orders)
 
 
-def _analyse(samples: _Samples, bare: Split) -> Split:
-    kind, slots, evolving = type(samples.equation).__name__, bare.slots, bare.evolving
-    c, constant, affine = samples.at_base[0], samples.constant(), samples.affine()
+def _analyse(samples: _Samples, bare: Split, equation: Equation) -> Split:
+    kind, slots, count = type(equation).__name__, bare.slots, len(bare.evolving)
+    every = samples.jacobian.reshape(-1, *samples.jacobian.shape[2:])
+    c, constant, affine = samples.at_base[0], _same(samples.at_base), _same(every)
     used = np.max(np.abs(samples.at_base), axis=0) > 0
-    for row, name in enumerate(evolving):
+    for row, name in enumerate(bare.evolving):
         _refuse_varying(kind, name, slots, used[row], constant[row])
-    for row, name in enumerate(bare.constrained, len(evolving)):
-        if not affine[row].all() or np.any(samples.rows(0.0)[:, row]):
+    rest = samples.rows - np.einsum("ij,srj->sri", c, samples.states)
+    for row, name in enumerate(bare.constrained, count):
+        if not affine[row].all() or np.any(
+            np.abs(rest[..., row]) > _TOLERANCE * np.max(np.abs(samples.rows[..., row]))
+        ):
             raise PinnlabError(
                 f"the constraint of '{name}' in {kind}.rhs is not linear, homogeneous and with "
-                "constant coefficients, so it cannot be solved by its Fourier symbol"
+                "constant coefficients, so it cannot be solved by its Fourier symbol: use the "
+                "method of lines"
             )
     source = _sources(bare, c)
     taken = tuple(
@@ -273,19 +254,23 @@ def _analyse(samples: _Samples, bare: Split) -> Split:
             for j, (variable, _) in enumerate(slots)
             if constant[row, j] and c[row, j] != 0 and source[variable] == {name}
         )
-        for row, name in enumerate(evolving)
+        for row, name in enumerate(bare.evolving)
     )
     needed = tuple(
         j
         for j in range(len(slots))
         if any(
-            not affine[row, j] or (c[row, j] != 0 and j not in taken[row])
-            for row in range(len(evolving))
+            not affine[row, j] or (c[row, j] != 0 and j not in taken[row]) for row in range(count)
         )
     )
-    base = tuple(samples.base)
-    degree = _degree(samples, len(evolving))
-    return Split(evolving, bare.constrained, slots, base, taken, needed, degree)
+    base, degree = tuple(samples.base.tolist()), _degree(samples.rows[..., :count])
+    return replace(bare, base=base, taken=taken, needed=needed, degree=degree)
+
+
+def _same(found: np.ndarray) -> np.ndarray:
+    """Which entries do not vary along the first axis; NaN (a state outside F's domain) does."""
+    with np.errstate(invalid="ignore"):
+        return np.ptp(found, axis=0) <= _TOLERANCE * np.max(np.abs(found), axis=0)
 
 
 def _refuse_varying(
@@ -312,12 +297,11 @@ def _sources(bare: Split, c: np.ndarray) -> dict[str, set[str]]:
     return {n: {n} if n in bare.evolving else made for n in bare.rows}
 
 
-def _degree(samples: _Samples, evolving: int, highest: int = 6) -> int | None:
+def _degree(along: np.ndarray) -> int | None:
     """The least d for which the differences of order d + 1 of F along rays vanish."""
-    values = [samples.rows(k / (highest + 1))[:, :evolving] for k in range(highest + 2)]
-    size = np.max(np.abs(values))
-    for d, _ in itertools.islice(enumerate(values), highest + 1):
+    size = np.max(np.abs(along))
+    for d in range(_HIGHEST_DEGREE + 1):
         rounding = _TOLERANCE * 2.0**d * size
-        if np.all(np.abs(np.diff(values, d + 1, axis=0)) <= rounding):
+        if np.all(np.abs(np.diff(along, d + 1, axis=0)) <= rounding):
             return d
     return None

@@ -17,11 +17,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pinnlab.core.domain import Domain
 from pinnlab.core.field import Orders
+from pinnlab.core.grid import Grid
 from pinnlab.solvers.split import Split
 
-Shape = tuple[int, ...]
 _CONTOUR_POINTS = 32
 
 
@@ -29,67 +28,80 @@ def _module(values: Any) -> ModuleType:
     return jnp if isinstance(values, jax.core.Tracer) else np
 
 
-def modes(domain: Domain, shape: Shape) -> list[np.ndarray]:
-    """Integer mode numbers of each space axis, of shapes that broadcast; the last axis is half."""
-    found = []
-    for i, n in enumerate(shape):
-        last = i == len(shape) - 1
-        number = np.arange(n // 2 + 1) if last else np.fft.fftfreq(n, 1.0 / n)
-        found.append(number.reshape([-1 if j == i else 1 for j in range(len(shape))]))
-    return found
+def modes(grid: Grid) -> dict[str, np.ndarray]:
+    """Integer mode numbers of each axis, of shapes that broadcast; the last axis is half."""
+    *_, last = grid.axes
+    return {
+        axis: grid.lay(axis, np.arange(n // 2 + 1) if axis == last else np.fft.fftfreq(n, 1.0 / n))
+        for axis, _, n in grid.items
+    }
 
 
-def derivative(domain: Domain, shape: Shape, orders: Orders) -> np.ndarray:
+def spectrum(grid: Grid) -> tuple[int, ...]:
+    """The shape of the real transform over a grid."""
+    return (*grid.shape[:-1], grid.shape[-1] // 2 + 1)
+
+
+def derivative(grid: Grid, orders: Orders) -> np.ndarray:
     r"""The symbol :math:`(ik)^\alpha` over all modes, complex."""
-    total = np.ones(spectrum(shape), complex)
-    numbers = dict(zip(domain.space, zip(modes(domain, shape), shape, strict=True), strict=True))
-    for axis, order in orders:
-        number, n = numbers[axis]
-        turned = (2j * np.pi / domain[axis].length * number) ** order
-        total = total * np.where((order % 2 == 1) & (2 * np.abs(number) == n), 0.0, turned)
+    total, numbers = np.ones(spectrum(grid), complex), modes(grid)
+    for name, order in orders:
+        axis, _, n = grid[name]
+        turned = (2j * np.pi / axis.length * numbers[name]) ** order
+        nyquist = (order % 2 == 1) & (2 * np.abs(numbers[name]) == n)
+        total = total * np.where(nyquist, 0.0, turned)
     return total
 
 
-def spectrum(shape: Shape) -> Shape:
-    """The shape of the real transform of a grid."""
-    return (*shape[:-1], shape[-1] // 2 + 1)
-
-
-def kept(domain: Domain, shape: Shape, fraction: float) -> np.ndarray:
+def kept(grid: Grid, fraction: float) -> np.ndarray:
     """Which modes dealiasing keeps: below *fraction* of the highest, along every axis."""
-    keep = np.ones(spectrum(shape), bool)
+    keep, numbers = np.ones(spectrum(grid), bool), modes(grid)
     if fraction < 1.0:
-        for number, n in zip(modes(domain, shape), shape, strict=True):
-            keep = keep & (np.abs(number) < 0.5 * fraction * n)
+        for axis, _, n in grid.items:
+            keep = keep & (np.abs(numbers[axis]) < 0.5 * fraction * n)
     return keep
 
 
-def states(split: Split, domain: Domain, shape: Shape, linear: Any) -> Any:
+def states(split: Split, grid: Grid, linear: Any) -> Any:
     """Each variable's spectrum from those of the evolving ones, (rows, evolving, *modes).
 
     The constraints A c + B v = 0 are solved mode by mode; where A is singular (the mean of a
     stream function) the solution of least norm is taken, which has zero mean.
     """
-    xp, count = _module(linear), len(split.evolving)
-    shown = spectrum(shape)
-    own = np.broadcast_to(np.eye(count).reshape(count, count, *[1] * len(shown)),
-                          (count, count, *shown)).astype(complex)
+    xp, count, shown = _module(linear), len(split.evolving), spectrum(grid)
+    unit = np.eye(count, dtype=complex).reshape(count, count, *[1] * len(shown))
+    own = np.broadcast_to(unit, (count, count, *shown))
     if not split.constrained:
         return own
-    operator = xp.stack([
-        sum(
-            (linear[row, j] * derivative(domain, shape, orders)
-             for j, (name, orders) in enumerate(split.slots) if name == column),
-            np.zeros(shown, complex),
-        )
+    operator = [
+        _combined(linear[row], {j: derivative(grid, split.slots[j][1]) for j in asked}, shown)
         for row in range(count, len(split.rows))
-        for column in split.rows
-    ])
+        for asked in ([j for j, s in enumerate(split.slots) if s[0] == n] for n in split.rows)
+    ]
     rest = len(split.constrained)
-    operator = xp.moveaxis(operator.reshape(rest, -1, *shown), (0, 1), (-2, -1))
-    a, b = operator[..., count:], operator[..., :count]
-    solved = -_pseudo_inverse(xp, a) @ b
+    laid = xp.moveaxis(xp.stack(operator).reshape(rest, -1, *shown), (0, 1), (-2, -1))
+    solved = -_pseudo_inverse(xp, laid[..., count:]) @ laid[..., :count]
     return xp.concatenate([own, xp.moveaxis(solved, (-2, -1), (0, 1))])
+
+
+def symbol(split: Split, grid: Grid, linear: Any, made: Any) -> Any:
+    """L(k) of each evolving variable, (evolving, *modes), complex."""
+
+    def through(j: int, row: int) -> Any:
+        name, orders = split.slots[j]
+        return derivative(grid, orders) * made[split.rows.index(name), row]
+
+    rows = [
+        _combined(linear[row], {j: through(j, row) for j in taken}, spectrum(grid))
+        for row, taken in enumerate(split.taken)
+    ]
+    return _module(linear).stack(rows)
+
+
+def _combined(linear: Any, parts: dict[int, Any], shape: tuple[int, ...]) -> Any:
+    """The sum of c_j times the symbol of slot j."""
+    weights = linear.astype(np.result_type(linear.dtype, np.complex64))
+    return sum((weights[j] * part for j, part in parts.items()), np.zeros(shape, weights.dtype))
 
 
 def _pseudo_inverse(xp: ModuleType, a: Any) -> Any:
@@ -97,19 +109,6 @@ def _pseudo_inverse(xp: ModuleType, a: Any) -> Any:
         return xp.linalg.pinv(a)
     safe = xp.where(a == 0, 1.0, a)  # a double where: the derivative of 1/0 must not appear
     return xp.where(a == 0, 0.0, 1.0 / safe)
-
-
-def symbol(split: Split, domain: Domain, shape: Shape, linear: Any, made: Any) -> Any:
-    """L(k) of each evolving variable, (evolving, *modes), complex."""
-    rows = []
-    for row, _ in enumerate(split.evolving):
-        total = np.zeros(spectrum(shape), complex)
-        for j in split.taken[row]:
-            name, orders = split.slots[j]
-            through = made[split.rows.index(name), row]
-            total = total + linear[row, j] * derivative(domain, shape, orders) * through
-        rows.append(total)
-    return _module(linear).stack(rows)
 
 
 def phi(symbol: Any, step: Any) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 from pinnlab.terms.base import Term
 from pinnlab.terms.boundary import BoundaryTerm, InitialTerm, PeriodicTerm
 from pinnlab.terms.data import DataTerm
+from pinnlab.terms.prior import Prior, PriorTerm
 from pinnlab.terms.problem import Problem, default_terms
 from pinnlab.terms.residual import ResidualTerm
 
@@ -11,6 +12,8 @@ __all__ = [
     "DataTerm",
     "InitialTerm",
     "PeriodicTerm",
+    "Prior",
+    "PriorTerm",
     "Problem",
     "ResidualTerm",
     "Term",

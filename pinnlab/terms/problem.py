@@ -26,6 +26,7 @@ from pinnlab.models.model import Model
 from pinnlab.terms.base import Batch, Term
 from pinnlab.terms.boundary import BoundaryTerm, InitialTerm, PeriodicTerm
 from pinnlab.terms.data import DataTerm
+from pinnlab.terms.prior import Prior, PriorTerm
 from pinnlab.terms.residual import ResidualTerm
 
 Params = Any
@@ -33,9 +34,12 @@ Weights = Mapping[str, Any]
 
 
 def default_terms(
-    equation: Equation, model: Model, observations: Sequence[Observations] = ()
+    equation: Equation,
+    model: Model,
+    observations: Sequence[Observations] = (),
+    priors: Mapping[str, Prior] | None = None,
 ) -> list[Term]:
-    """The residual, each condition that the model does not satisfy exactly, and the data."""
+    """The residual, each condition that the model does not satisfy exactly, data and priors."""
     terms: list[Term] = [ResidualTerm(equation)]
     if not model.exact:
         for index, condition in enumerate(equation.conditions()):
@@ -50,6 +54,7 @@ def default_terms(
         periodic = [axis for axis in domain.axes if domain[axis].periodic]
         terms += [PeriodicTerm(equation, axis, f"periodic_{axis}") for axis in periodic]
     terms += [DataTerm(o, f"data_{o.variable}_{i}") for i, o in enumerate(observations)]
+    terms += [PriorTerm(name, prior) for name, prior in (priors or {}).items()]
     return terms
 
 

@@ -20,6 +20,7 @@ from pinnlab.train.compiled import Compiled
 from pinnlab.train.weights import Fixed, Weighting
 
 Record = Mapping[str, Any]
+_MONITOR_SECONDS = 3.0  # between two looks at the error
 
 
 @dataclass(frozen=True)
@@ -97,13 +98,15 @@ class Trainer:
         checkpoint: Checkpoint | None = None,
         report: Callable[[Record], None] = lambda record: None,
         stop: Callable[[], bool] = lambda: False,
+        monitor: Callable[[Any], dict[str, float]] | None = None,
     ) -> Training:
         """Train from the start, or from *checkpoint* if it holds a state.
 
         *report* is given a record after each chunk; *stop* is asked then, and a true answer ends
-        the training with a checkpoint.
+        the training with a checkpoint. *monitor* turns parameters into metrics for the records,
+        every few seconds; its own time is not counted.
         """
-        loop = _Loop(self, problem, checkpoint, report)
+        loop = _Loop(self, problem, checkpoint, report, monitor)
         loop.restore()
         stopped = "steps"
         while loop.phase < len(self.phases):
@@ -134,9 +137,10 @@ class _Loop:
         problem: Problem,
         checkpoint: Checkpoint | None,
         report: Callable[[Record], None],
+        monitor: Callable[[Any], dict[str, float]] | None,
     ):
         self.trainer, self.problem, self.checkpoint = trainer, problem, checkpoint
-        self.report = report
+        self.report, self.monitor, self._watched_at = report, monitor, 0.0
         self.phase = self.inside = self.step = 0
         self.seconds = self.compile_seconds = 0.0
         self.history: list[dict[str, Any]] = []
@@ -219,6 +223,9 @@ class _Loop:
             "fresh_loss": float(np.mean(sum(weights[n] * losses[n] for n in losses))),
             "terms": {n: float(np.mean(v)) for n, v in losses.items()},
         }
+        if self.monitor is not None and self.seconds - self._watched_at >= _MONITOR_SECONDS:
+            record["metrics"] = self.monitor(self.state["params"])
+            self._watched_at, self._clock = self.seconds, time.monotonic()
         self.history.append(record)
         self.report(record)
 

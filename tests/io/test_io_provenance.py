@@ -58,7 +58,7 @@ def test_what_is_unknown_is_left_out_and_numbers_stay_numbers():
     assert "device" not in made and "license" not in made
     assert made["seeds"] == 3 and type(made["seconds"]) is float and made["converged"] == 1
     np.testing.assert_array_equal(make(seeds=(0, 1))["seeds"], [0, 1])
-    with pytest.raises(PinnlabError, match="'error'.*nest"):
+    with pytest.raises(PinnlabError, match=r"'error'.*nest"):
         make(error={"T": 0.1})
 
 

@@ -29,7 +29,7 @@ class KortewegDeVries(Equation):
         t=Axis(0, 1, long_name="model time"),
         x=Axis(-1, 1, periodic=True, long_name="x"),
     )
-    variables: Variables = Variables(u=Variable("wave height", name="wave_height"))
+    variables: Variables = Variables(u=Variable("wave height", scale=2.0, name="wave_height"))
 
     def rhs(self, f):
         return {"u": -f("u") * f("u", x=1) - f(self.mu) ** 2 * f("u", x=3)}

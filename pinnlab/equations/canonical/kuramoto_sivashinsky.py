@@ -31,10 +31,10 @@ class KuramotoSivashinsky(Equation):
     beta: Coefficient = parameter(100 / 16**2, "1", bounds=(0.0, 1e3), long_name="anti-diffusion")
     gamma: Coefficient = parameter(100 / 16**4, "1", bounds=(0.0, 1e3), long_name="hyperdiffusion")
     domain: Domain = Domain(
-        t=Axis(0, 1, long_name="model time"),
+        t=Axis(0, 1, scale=0.1, long_name="model time"),
         x=Axis(0, 2 * jnp.pi, periodic=True, long_name="x"),
     )
-    variables: Variables = Variables(u=Variable("velocity", name="velocity"))
+    variables: Variables = Variables(u=Variable("velocity", scale=2.0, name="velocity"))
 
     def rhs(self, f):
         transport = f(self.alpha) * f("u") * f("u", x=1)

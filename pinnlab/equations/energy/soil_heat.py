@@ -9,21 +9,25 @@ from pinnlab.equations.base import Equation, equation
 class SoilHeat(Equation):
     r"""Vertical heat conduction in soil between the uppermost and the lowest sensor.
 
-    .. math:: T_t = \partial_z\bigl(\kappa(z)\,\partial_z T\bigr)
+    .. math:: c(z)\,T_t = \partial_z\bigl(c(z)\,\kappa(z)\,\partial_z T\bigr)
 
     =========== =========== =================== ==========================================
     T           (t, depth)  soil temperature    K
     depth       axis        z, positive down    m; 0.02 to 0.32
     diffusivity coefficient :math:`\kappa`      m2 s-1; 1e-7 (peat) to 1e-6 (wet sand)
+    capacity    coefficient c, heat capacity    1; relative, since only its ratios over depth
+                                                enter; 1 is a soil alike at all depths
     =========== =========== =================== ==========================================
 
-    It has no conditions of its own: observations stand for them. The form with kappa inside the
-    divergence holds for a heat capacity that does not vary with depth. Reference: Horton, Wierenga
+    It has no conditions of its own: observations stand for them. Reference: Horton, Wierenga
     & Nielsen, *Soil Sci. Soc. Am. J.* 47, 1983, 25-32.
     """
 
     diffusivity: Coefficient = parameter(
-        5e-7, "m2 s-1", bounds=(5e-8, 5e-6), long_name="thermal diffusivity of soil"
+        5e-7, "m2 s-1", bounds=(2e-8, 2e-5), long_name="thermal diffusivity of soil"
+    )
+    capacity: Coefficient = parameter(
+        1.0, "1", bounds=(0.01, 100.0), long_name="relative heat capacity of soil"
     )
     domain: Domain = Domain(
         t=Axis(0, 14 * 86400.0, "s", scale=86400.0, long_name="time"),
@@ -44,4 +48,7 @@ class SoilHeat(Equation):
     )
 
     def rhs(self, f):
-        return {"T": f(lambda f: f(self.diffusivity) * f("T", depth=1), depth=1)}
+        def flux(f):
+            return f(self.capacity) * f(self.diffusivity) * f("T", depth=1)
+
+        return {"T": f(flux, depth=1) / f(self.capacity)}

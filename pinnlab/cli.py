@@ -1,0 +1,55 @@
+"""The command line: experiments through Hydra, and a few plain verbs told apart before it."""
+
+from __future__ import annotations
+
+import sys
+
+USAGE = """\
+pinnlab: physics-informed networks and classical solvers, from an equation to a CF dataset
+
+  pinnlab experiment=NAME [key=value ...]   run an experiment, any value overridden
+  pinnlab -m experiment=NAME key=a,b ...    sweep over values
+  pinnlab list                              the experiments
+  pinnlab show NAME                         equation, parameters, units and defaults
+  pinnlab verify NAME... | --all            run experiments and check their gates
+      [--table FILE.csv] [--runs FOLDER]
+  pinnlab resume RUN                        continue a run that was stopped or killed
+  pinnlab plot RUN                          draw a run's figures anew
+  pinnlab compare RUN...                    runs side by side
+
+common keys: budget=60s  steps=1000  seed=0  seeds=4  precision=float32  method=classical
+             quiet=true  figures=false  format=zarr  hydra.run.dir=FOLDER
+exit codes:  0 done   1 an unexpected error   2 something to put right, as the message says
+             3 the training diverged   4 a gate was missed (verify)   130, 143 interrupted
+"""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The console entry; exits with the code that ``USAGE`` lists."""
+    given = sys.argv[1:] if arguments is None else arguments
+    sys.path.insert(0, "")  # a user's own equations in the working directory
+    if not given or given[0] in ("-h", "--help", "help"):
+        print(USAGE, end="")
+        return
+    if given[0] == "--version":
+        from pinnlab._version import __version__
+
+        print(f"pinnlab {__version__}")
+        return
+    from pinnlab.core.errors import PinnlabError
+
+    try:
+        if "=" in given[0] or given[0].startswith("-"):
+            from pinnlab.run.shell import compose_and_run
+
+            code = compose_and_run(given)
+        else:
+            from pinnlab.run.verbs import VERBS, find
+
+            code = find(given[0], VERBS)(given[1:])
+    except PinnlabError as error:
+        print(f"pinnlab: {error}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)

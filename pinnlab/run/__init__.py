@@ -1,0 +1,1 @@
+"""One experiment: build, solve or train, predict, compare, write, draw."""

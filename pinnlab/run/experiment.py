@@ -1,0 +1,231 @@
+"""One experiment from its configuration to its folder of results."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+
+from pinnlab.core.errors import DivergenceError, PinnlabError, choose
+from pinnlab.core.precision import precision
+from pinnlab.io import (
+    check_writable,
+    read_dataset,
+    write_json,
+    write_netcdf,
+    write_text,
+    write_zarr,
+)
+from pinnlab.run import machine
+from pinnlab.run.build import build_equation, instantiate
+from pinnlab.run.config import fingerprint
+from pinnlab.run.gates import Gate, judge
+from pinnlab.run.methods import METHODS, Outcome
+from pinnlab.run.observed import read_observed
+from pinnlab.run.outputs import Result, dataset, output_coordinates, readable
+from pinnlab.run.reference import Reference, make_reference, relative_l2
+from pinnlab.run.tell import tell
+
+FORMATS = {"netcdf": ("dataset.nc", write_netcdf), "zarr": ("dataset.zarr", write_zarr)}
+
+
+def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
+    """Run *cfg* in *folder*, continuing what stands there; return the summary.
+
+    The folder is left with config.yaml, log.jsonl, checkpoint.safetensors,
+    solution.safetensors, dataset.nc (or .zarr), summary.json and figures/. A training that was
+    stopped or diverged leaves the same, made of its last good state.
+
+    Raises:
+        PinnlabError: anything the user can put right, before the training where possible.
+        DivergenceError: after the partial result was written.
+    """
+    check_writable(folder, need_bytes=20_000_000)
+    choose("method", cfg.method, METHODS)
+    choose("format", cfg.format, FORMATS)
+    config = OmegaConf.to_yaml(cfg, resolve=True)
+    print(f"run folder: {folder}", flush=True)
+    machine.use_compilation_cache()
+    with precision(cfg.precision):
+        equation = build_equation(cfg)
+        observed = None
+        if cfg.observations is not None:
+            given = OmegaConf.to_container(cfg.observations, resolve=True)
+            observed = read_observed(equation, **given)  # type: ignore[arg-type]
+        classical = instantiate(cfg.classical, "classical") if cfg.classical else None
+        gates = [instantiate({"_target_": "pinnlab.run.gates.Gate", **g}, "gate") for g in cfg.gate]
+        coordinates = output_coordinates(equation, cfg.output, observed)
+        write_text(folder / "config.yaml", config)
+        reference = make_reference(equation, classical, coordinates)
+        outcome = METHODS[cfg.method](
+            cfg, folder, equation, observed, classical, coordinates, reference
+        )
+    result = _result(outcome, coordinates, reference, observed)
+    metrics = measure(result, reference)
+    summary = _summary(cfg, config, outcome, metrics, reference, gates)
+    if observed is not None and cfg.baselines:
+        summary["baselines"] = _baselines(cfg, equation, observed)
+    _write(cfg, folder, config, result, outcome, summary)
+    tell(summary, folder)
+    if isinstance(outcome.error, DivergenceError):
+        raise outcome.error
+    return summary
+
+
+def _result(
+    outcome: Outcome, coordinates: Mapping[str, np.ndarray], reference: Reference, observed: Any
+) -> Result:
+    result = Result(
+        outcome.equation,
+        coordinates,
+        outcome.values,
+        reference.values,
+        outcome.residual,
+        outcome.spread,
+        outcome.learned,
+        observed,
+    )
+    if observed is not None:
+        there = dict(
+            zip(observed.coordinates, np.ix_(*observed.coordinates.values()), strict=True)
+        )
+        result.at_observations = np.asarray(outcome.reading(observed.variable, **there))
+    return result
+
+
+def measure(result: Result, reference: Reference) -> dict[str, float]:
+    """Error norms against the reference and at the observations, by readable names.
+
+    ``relative_l2`` and ``max_error`` without a name stand for the worst variable.
+    """
+    found: dict[str, float] = {}
+    for symbol, truth in reference.values.items():
+        name = readable(symbol, result.equation.variables[symbol])
+        error = result.values[symbol] - truth
+        found[f"relative_l2_{name}"] = relative_l2(result.values[symbol], truth)
+        found[f"max_error_{name}"] = float(np.abs(error).max())
+    for kind in ("relative_l2", "max_error"):
+        each = [value for key, value in found.items() if key.startswith(kind)]
+        if each:
+            found[kind] = max(each)
+    if result.observed is not None and result.at_observations is not None:
+        found |= result.observed.rmse(result.at_observations)
+    return found
+
+
+def _summary(
+    cfg: DictConfig,
+    config: str,
+    outcome: Outcome,
+    metrics: Mapping[str, float],
+    reference: Reference,
+    gates: list[Gate],
+) -> dict[str, Any]:
+    verdicts = judge(gates, metrics, outcome.seconds, outcome.history)
+    floor = {
+        readable(s, outcome.equation.variables[s]): value for s, value in reference.floor.items()
+    }
+    at_floor = [n for n, f in floor.items() if metrics.get(f"relative_l2_{n}", np.inf) < 3 * f]
+    return {
+        "experiment": cfg.name,
+        "equation": type(outcome.equation).__name__,
+        "method": outcome.method,
+        "reference": reference.name,
+        "norms": dict(metrics),
+        "floor": floor,
+        "at_floor": at_floor,
+        "classical": reference.classical,
+        "seconds": {
+            "compile": round(outcome.compile_seconds, 3),
+            "compute": round(outcome.seconds - outcome.compile_seconds, 3),
+            "total": round(outcome.seconds, 3),
+        },
+        "steps": outcome.steps,
+        "points": outcome.points,
+        "parameters": outcome.parameters,
+        "learned": outcome.learned_summary(),
+        "seed": cfg.seed,
+        "seeds": cfg.seeds,
+        "precision": cfg.precision,
+        **machine.describe(),
+        "gate": verdicts,
+        "passed": all(v["passed"] for v in verdicts) if verdicts else None,
+        "stopped": outcome.stopped,
+        "config_sha256": fingerprint(cfg),
+    }
+
+
+def _baselines(cfg: DictConfig, equation: Any, observed: Any) -> dict[str, Any]:
+    with precision("float64"):
+        return {
+            name: instantiate(node, f"baselines.{name}")(equation, observed)
+            for name, node in cfg.baselines.items()
+        }
+
+
+def _write(
+    cfg: DictConfig,
+    folder: Path,
+    config: str,
+    result: Result,
+    outcome: Outcome,
+    summary: dict[str, Any],
+) -> None:
+    """Solution, dataset, summary and figures, each whole or not at all."""
+    from pinnlab.io.provenance import provenance
+    from pinnlab.run.solution import Solution
+
+    if outcome.parameters:
+        facts = {"config": config, "norms": summary["norms"]}
+        Solution(outcome.equation, outcome.reading, facts).save(folder / "solution.safetensors")
+    flat = {key: value for key, value in summary["norms"].items()}
+    flat |= {f"reference_floor_{name}": value for name, value in summary["floor"].items()}
+    attributes = provenance(
+        config,
+        shlex.join(["pinnlab", *sys.argv[1:]]),
+        title=cfg.title,
+        summary=cfg.summary or cfg.title,
+        keywords=list(cfg.keywords),
+        references=cfg.references,
+        license=cfg.license,
+        comment=cfg.comment,
+        processor=summary["processor"],
+        device=summary["device"],
+        precision=cfg.precision,
+        seeds=list(range(cfg.seed, cfg.seed + cfg.seeds)),
+        seconds=summary["seconds"]["total"],
+        experiment=cfg.name,
+        method=summary["method"],
+        reference=summary["reference"],
+        **flat,
+    )
+    name, write = FORMATS[cfg.format]
+    made = dataset(result, attributes)
+    write(made, folder / name)
+    write_json(folder / "summary.json", summary)
+    if cfg.figures:
+        from pinnlab.report import draw
+
+        draw(made, outcome.history, folder / "figures")
+
+
+def redraw(folder: Path) -> list[Path]:
+    """Draw the figures of a finished run anew.
+
+    Raises:
+        PinnlabError: the folder holds no dataset.
+    """
+    from pinnlab.report import draw
+
+    found = [folder / name for name, _ in FORMATS.values() if (folder / name).exists()]
+    if not found:
+        raise PinnlabError(f"'{folder}' holds no dataset; finish it with: pinnlab resume {folder}")
+    log = folder / "log.jsonl"
+    history = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    return draw(read_dataset(found[0]), history, folder / "figures")

@@ -1,0 +1,48 @@
+"""Gates: what an experiment must reach, declared in its yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pinnlab.core.errors import choose
+
+
+@dataclass(frozen=True)
+class Gate:
+    """*metric* must be *at_most* a value, within *within_seconds* of training if that is given."""
+
+    metric: str
+    at_most: float
+    within_seconds: float | None = None
+
+
+def judge(
+    gates: Sequence[Gate],
+    metrics: Mapping[str, float],
+    seconds: float,
+    history: Sequence[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """Each gate with the value reached and whether it passed.
+
+    A gate that a longer run should have met earlier is judged by the last value that the run
+    recorded within the gate's seconds.
+
+    Raises:
+        PinnlabError: a metric that the run does not have.
+    """
+    verdicts = []
+    for gate in gates:
+        value, at = metrics[choose("metric (gate.metric)", gate.metric, metrics)], seconds
+        limit = gate.within_seconds
+        if limit is not None and seconds > limit:
+            seen = [
+                (r["seconds"], r["metrics"][gate.metric])
+                for r in history
+                if gate.metric in r.get("metrics", {}) and r["seconds"] <= limit
+            ]
+            at, value = seen[-1] if seen else (seconds, value)
+        passed = bool(value <= gate.at_most and (limit is None or at <= limit))
+        verdicts.append({**asdict(gate), "value": float(value), "seconds": at, "passed": passed})
+    return verdicts

@@ -1,0 +1,198 @@
+"""The two ways to a solution: a trained network, or the classical solver."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from omegaconf import DictConfig
+
+from pinnlab.core.errors import DivergenceError, PinnlabError
+from pinnlab.core.parameters import Profile
+from pinnlab.equations.base import Equation
+from pinnlab.models import NetworkReading
+from pinnlab.run.build import build_model, build_trainer
+from pinnlab.run.config import fingerprint
+from pinnlab.run.observed import Observed
+from pinnlab.run.reference import Reference, relative_l2
+from pinnlab.run.signals import stopping
+from pinnlab.run.solution import trained
+from pinnlab.solvers.classical import Classical
+from pinnlab.terms import Problem, default_terms
+from pinnlab.train import Checkpoint, JsonLines, ProgressBar, Trainer, Training
+
+
+@dataclass
+class Outcome:
+    """A solution with what is known of the way to it; arrays are on the output grid."""
+
+    equation: Equation
+    reading: Any
+    method: str
+    values: Mapping[str, np.ndarray]
+    seconds: float
+    residual: Mapping[str, np.ndarray] = field(default_factory=dict)
+    spread: Mapping[str, np.ndarray] = field(default_factory=dict)
+    learned: dict[str, tuple] = field(default_factory=dict)
+    compile_seconds: float = 0.0
+    steps: int = 0
+    points: int = 0
+    parameters: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    stopped: str = "done"
+    error: Exception | None = None
+
+    def learned_summary(self) -> dict[str, Any]:
+        """Learned parameters as plain numbers: value, lower and upper end of the interval."""
+        made = {}
+        for name, interval in self.learned.items():
+            keys = ("value", "lower", "upper")
+            made[name] = {
+                k: np.asarray(v).tolist() for k, v in zip(keys, interval, strict=True)
+            }
+        return made
+
+
+def classical(
+    cfg: DictConfig,
+    folder: Path,
+    equation: Equation,
+    observed: Observed | None,
+    solver: Classical | None,
+    coordinates: Mapping[str, np.ndarray],
+    reference: Reference,
+) -> Outcome:
+    """Solve with the experiment's classical solver."""
+    if solver is None:
+        raise PinnlabError("method=classical: this experiment names no classical solver (classical)")
+    times = coordinates[equation.domain.time] if equation.domain.time else ()
+    begun = time.monotonic()
+    solution = solver.solve(equation, times)
+    values = {name: np.asarray(v) for name, v in solution.on(coordinates).items()}
+    return Outcome(
+        equation,
+        solution,
+        f"classical ({type(solver).__name__})",
+        values,
+        time.monotonic() - begun,
+        points=int(np.prod([len(c) for c in solution.grid.nodes.values()], initial=1)),
+    )
+
+
+def pinn(
+    cfg: DictConfig,
+    folder: Path,
+    equation: Equation,
+    observed: Observed | None,
+    solver: Classical | None,
+    coordinates: Mapping[str, np.ndarray],
+    reference: Reference,
+) -> Outcome:
+    """Train a network, continuing from the folder's checkpoint if there is one."""
+    model, trainer = build_model(cfg), build_trainer(cfg)
+    seen = [observed.training()] if observed else []
+    problem = Problem(equation, model, default_terms(equation, model, seen), list(cfg.infer))
+
+    def reading(params: Any) -> NetworkReading:
+        return NetworkReading(equation, model, params, trainer.seeds)
+
+    monitor = _monitor(reading, coordinates, reference)
+    checkpoint = Checkpoint(folder / "checkpoint.safetensors", fingerprint(cfg))
+    done, error = _fit(trainer, problem, checkpoint, folder, monitor, quiet=cfg.quiet)
+    made = reading(done.params)
+    tensor = dict(zip(coordinates, np.ix_(*coordinates.values()), strict=True))
+    members = {name: made.members(name, **tensor) for name in equation.variables}
+    sizes = [np.size(leaf) for leaf in jax.tree.leaves(done.params)]
+    return Outcome(
+        equation=trained(made, {}).equation,
+        reading=made,
+        method="pinn",
+        values={name: m.mean(axis=0) for name, m in members.items()},
+        seconds=done.seconds,
+        residual={name: made.residual(name, **tensor) for name in equation.variables},
+        spread={n: m.std(axis=0) for n, m in members.items()} if trainer.seeds > 1 else {},
+        learned=_learned(cfg, problem, trainer, done, made, coordinates),
+        compile_seconds=done.compile_seconds,
+        steps=done.step,
+        points=trainer.phases[-1].points,
+        parameters=sum(sizes) // trainer.seeds,
+        history=done.history,
+        stopped=done.stopped if error is None else "diverged",
+        error=error,
+    )
+
+
+METHODS = {"pinn": pinn, "classical": classical}
+
+
+def _fit(
+    trainer: Trainer,
+    problem: Problem,
+    checkpoint: Checkpoint,
+    folder: Path,
+    monitor: Any,
+    quiet: bool,
+) -> tuple[Training, DivergenceError | None]:
+    """Fit with log, progress bar and signals; a diverged training gives its last good state."""
+    counters = checkpoint.counters()
+    log = JsonLines(folder / "log.jsonl")
+    log.rewind(counters["step"] if counters else 0)
+    bar = None if quiet else ProgressBar(trainer.steps, trainer.budget)
+
+    def report(record: Mapping[str, Any]) -> None:
+        log(record)
+        if bar is not None:
+            bar(record)
+
+    with stopping() as stop, bar or contextlib.nullcontext():
+        try:
+            return trainer.fit(problem, checkpoint, report, stop, monitor), None
+        except DivergenceError as error:
+            return trainer.fit(problem, checkpoint, stop=lambda: True), error
+
+
+def _monitor(reading: Any, coordinates: Mapping[str, np.ndarray], reference: Reference) -> Any:
+    """The worst variable's relative L2 error, for the log and the gates."""
+    if not reference.values:
+        return None
+
+    def metrics(params: Any) -> dict[str, float]:
+        values = reading(params).on(coordinates)
+        each = [relative_l2(values[name], truth) for name, truth in reference.values.items()]
+        return {"relative_l2": max(each)}
+
+    return metrics
+
+
+def _learned(
+    cfg: DictConfig,
+    problem: Problem,
+    trainer: Trainer,
+    done: Training,
+    reading: NetworkReading,
+    coordinates: Mapping[str, np.ndarray],
+) -> dict[str, tuple]:
+    """Value and 95 % interval of each learned parameter; profiles on the output axis."""
+    from pinnlab.run.interval import intervals
+
+    found = intervals(problem, trainer, done.params)
+    made = {}
+    for name, (value, lower, upper) in found.items():
+        coefficient = getattr(problem.equation, name)
+        if isinstance(coefficient, Profile):
+            here = {coefficient.axis: jnp.asarray(coordinates[coefficient.axis])}
+            ends = (
+                np.asarray(Profile(coefficient.axis, coefficient.knots, np.asarray(v)).at(here))
+                for v in (value, lower, upper)
+            )
+            made[name] = tuple(ends)
+        else:
+            made[name] = (value, lower, upper)
+    return made

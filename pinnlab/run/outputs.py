@@ -1,0 +1,264 @@
+"""The dataset of a run: what was computed, what it is compared with, and what was learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from pinnlab.core.domain import Axis, Domain
+from pinnlab.core.errors import PinnlabError, choose
+from pinnlab.core.parameters import Profile
+from pinnlab.core.variables import Variable
+from pinnlab.equations.base import Equation
+from pinnlab.io import Coordinate, Quantity, build_dataset, midpoint_bounds
+from pinnlab.run.observed import Observed
+
+_GEOGRAPHIC = {"latitude": "Y", "longitude": "X"}
+
+
+@dataclass
+class Result:
+    """Everything that goes into a dataset; arrays are on the tensor of ``coordinates``."""
+
+    equation: Equation
+    coordinates: Mapping[str, np.ndarray]
+    values: Mapping[str, np.ndarray]
+    reference: Mapping[str, np.ndarray] = field(default_factory=dict)
+    residual: Mapping[str, np.ndarray] = field(default_factory=dict)
+    spread: Mapping[str, np.ndarray] = field(default_factory=dict)
+    learned: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=dict)
+    observed: Observed | None = None
+    at_observations: np.ndarray | None = None
+
+
+def output_coordinates(
+    equation: Equation, counts: Mapping[str, Any], observed: Observed | None
+) -> dict[str, np.ndarray]:
+    """(n,) coordinates of each axis: *counts* even points, or ``observed`` ones.
+
+    Raises:
+        PinnlabError: an unknown axis, or a count below 2.
+    """
+    for name in counts:
+        choose("axis (output)", str(name), equation.domain.axes)
+    made = {}
+    for name in equation.domain.axes:
+        axis, count = equation.domain[name], counts.get(name, 101)
+        if count == "observed":
+            if observed is None:
+                raise PinnlabError(f"output.{name}: there are no observations to take it from")
+            made[name] = observed.coordinates[name]
+            continue
+        if not isinstance(count, int) or count < 2:
+            raise PinnlabError(f"output.{name}: give a number of points >= 2, or 'observed'")
+        made[name] = np.linspace(axis.lower, axis.upper, count, endpoint=not axis.periodic)
+    return made
+
+
+def readable(symbol: str, variable: Variable) -> str:
+    """The name of a variable in files."""
+    return variable.name or symbol
+
+
+def dataset(result: Result, attributes: Mapping[str, Any]) -> xr.Dataset:
+    """The dataset of a run (DESIGN: names, units, bounds and provenance by construction)."""
+    epoch = result.observed.epoch if result.observed else ""
+    names = {a: _shown_name(a, result.equation.domain, epoch) for a in result.coordinates}
+    coordinates = [
+        _coordinate(names[a], result.equation.domain[a], values, a, result.equation.domain, epoch)
+        for a, values in result.coordinates.items()
+    ]
+    dims = tuple(names.values())
+    quantities: list[Quantity] = []
+    for symbol in result.equation.variables:
+        quantities += _variable(result, symbol, dims)
+    for name, interval in result.learned.items():
+        quantities += _parameter(result.equation, name, interval, names)
+    if result.observed is not None:
+        more, seen = _observations(result, names)
+        coordinates, quantities = coordinates + more, quantities + seen
+    site = result.observed.site if result.observed else None
+    return build_dataset(coordinates, quantities, attributes, site)
+
+
+def _shown_name(name: str, domain: Domain, epoch: str) -> str:
+    if name == domain.time and epoch:
+        return "time"
+    shown = domain[name].shown
+    return shown.name if shown else name
+
+
+def _coordinate(
+    name: str, axis: Axis, values: np.ndarray, symbol: str, domain: Domain, epoch: str
+) -> Coordinate:
+    bounds = midpoint_bounds(values, axis.lower, axis.upper) if values.size > 1 else None
+    if symbol == domain.time and epoch:
+        return Coordinate(name, values, "s", "time", "time", "T", bounds=bounds, epoch=epoch)
+    long_name = axis.long_name or name
+    if axis.shown:
+        shown = axis.shown
+        values, bounds = np.asarray(shown.convert(values)), np.asarray(shown.convert(bounds))
+        letter = _GEOGRAPHIC.get(shown.standard_name, "")
+        return Coordinate(
+            name, values, shown.units, long_name, shown.standard_name, letter, bounds=bounds
+        )
+    letter = "Z" if axis.positive else _GEOGRAPHIC.get(axis.standard_name, "")
+    return Coordinate(
+        name, values, axis.units, long_name, axis.standard_name, letter, axis.positive, bounds
+    )
+
+
+def _variable(result: Result, symbol: str, dims: tuple[str, ...]) -> list[Quantity]:
+    variable = result.equation.variables[symbol]
+    name, long_name = readable(symbol, variable), variable.long_name
+    ancillary = [
+        f"{name}_{kind}"
+        for kind, there in (("residual", result.residual), ("spread", result.spread))
+        if symbol in there
+    ]
+    difference = "difference" if variable.temperature else ""
+    made = [
+        Quantity(
+            name,
+            dims,
+            result.values[symbol],
+            variable.units,
+            long_name,
+            variable.standard_name,
+            tuple(ancillary),
+            temperature=variable.temperature,
+        )
+    ]
+    if symbol in result.reference:
+        truth = result.reference[symbol]
+        made.append(
+            Quantity(
+                f"{name}_reference",
+                dims,
+                truth,
+                variable.units,
+                f"reference {long_name}",
+                variable.standard_name,
+                temperature=variable.temperature,
+                coverage="referenceInformation",
+            )
+        )
+        made.append(
+            Quantity(
+                f"{name}_error",
+                dims,
+                result.values[symbol] - truth,
+                variable.units,
+                f"error of {long_name}",
+                temperature=difference,
+                coverage="qualityInformation",
+            )
+        )
+    if symbol in result.residual:
+        made.append(
+            Quantity(
+                f"{name}_residual",
+                dims,
+                result.residual[symbol],
+                "1",
+                f"residual of the equation of {long_name} over its natural scale",
+                coverage="qualityInformation",
+            )
+        )
+    if symbol in result.spread:
+        made.append(
+            Quantity(
+                f"{name}_spread",
+                dims,
+                result.spread[symbol],
+                variable.units,
+                f"standard deviation over seeds of {long_name}",
+                temperature=difference,
+                coverage="qualityInformation",
+            )
+        )
+    return made
+
+
+def _parameter(
+    equation: Equation, name: str, interval: tuple, names: Mapping[str, str]
+) -> list[Quantity]:
+    """A learned parameter with the ends of its 95 % interval."""
+    known, value = equation.parameters()[name], getattr(equation, name)
+    dims = (names[value.axis],) if isinstance(value, Profile) else ()
+    long_name = known.long_name or name
+    words = {"": long_name, "_lower": f"lower end of {long_name}", "_upper": f"upper end of {long_name}"}
+    ends = (f"{name}_lower", f"{name}_upper")
+    return [
+        Quantity(
+            name + suffix,
+            dims,
+            np.asarray(numbers),
+            known.units,
+            words[suffix] + (" (95 % interval)" if suffix else ""),
+            known.standard_name if not suffix else "",
+            () if suffix else ends,
+            coverage="qualityInformation" if suffix else "modelResult",
+        )
+        for suffix, numbers in zip(words, interval, strict=True)
+    ]
+
+
+def _observations(
+    result: Result, names: Mapping[str, str]
+) -> tuple[list[Coordinate], list[Quantity]]:
+    """What was observed, whether it was held out, and the prediction there."""
+    seen, domain = result.observed, result.equation.domain
+    assert seen is not None
+    more, dims = [], []
+    for axis, values in seen.coordinates.items():
+        same = np.array_equal(values, result.coordinates[axis])
+        dims.append(names[axis] if same else f"{names[axis]}_observed")
+        if not same:
+            made = _coordinate(dims[-1], domain[axis], values, axis, domain, "")
+            more.append(
+                Coordinate(made.name, made.values, made.units, f"{made.long_name} of the sensors",
+                           made.standard_name, "", made.positive)
+            )
+    variable = result.equation.variables[seen.variable]
+    name, units = readable(seen.variable, variable), variable.units
+    quantities = [
+        Quantity(
+            f"{name}_observed",
+            tuple(dims),
+            seen.values,
+            units,
+            f"observed {variable.long_name}",
+            variable.standard_name,
+            (f"{name}_held_out",),
+            temperature=variable.temperature,
+            coverage="physicalMeasurement",
+            comment=seen.source,
+        ),
+        Quantity(
+            f"{name}_held_out",
+            tuple(dims),
+            seen.held_out.astype(np.int8),
+            "",
+            "whether the observation was held out",
+            flags={"used": 0, "held_out": 1},
+            coverage="auxiliaryInformation",
+        ),
+    ]
+    if result.at_observations is not None:
+        quantities.append(
+            Quantity(
+                f"{name}_at_observations",
+                tuple(dims),
+                result.at_observations,
+                units,
+                f"{variable.long_name} at the observations",
+                variable.standard_name,
+                temperature=variable.temperature,
+            )
+        )
+    return more, quantities

@@ -1,0 +1,112 @@
+"""Classical solvers as frozen settings: what a configuration names, refined for an error floor."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pinnlab.core.grid import Chebyshev, Fourier, Grid, Scheme
+from pinnlab.equations.base import Equation
+
+
+class Classical(ABC):
+    """A classical solver with its resolution."""
+
+    @abstractmethod
+    def solve(self, equation: Equation, times: Sequence[float]) -> Any:
+        """A solution that can be asked anywhere, exact at *times* up to the solver's error."""
+
+    @abstractmethod
+    def refined(self) -> Classical:
+        """The same with a higher resolution, to measure the error of this one."""
+
+
+def grid_of(equation: Equation, n: int | Mapping[str, int], schemes: Mapping[str, Scheme]) -> Grid:
+    """A grid with *n* points: Fourier on periodic axes, Chebyshev on others, unless *schemes*."""
+    domain = equation.domain
+
+    def scheme(axis: str) -> Scheme:
+        return schemes.get(axis) or (Fourier() if domain[axis].periodic else Chebyshev())
+
+    points = {axis: n if isinstance(n, int) else n[axis] for axis in domain.space}
+    return Grid(domain, {axis: (scheme(axis), points[axis]) for axis in domain.space})
+
+
+def _scaled(n: int | Mapping[str, int], factor: float) -> int | dict[str, int]:
+    """*factor* times the points, rounded up to an even number (odd counts stay odd)."""
+
+    def one(count: int) -> int:
+        more = round(count * factor)
+        return more + (more - count) % 2
+
+    return one(n) if isinstance(n, int) else {axis: one(count) for axis, count in n.items()}
+
+
+@dataclass(frozen=True)
+class Lines(Classical):
+    """Method of lines (:func:`pinnlab.solvers.lines.solve_lines`) on a grid.
+
+    Arguments:
+        n: points of each space axis, one number or one for each; unused by an ODE.
+        schemes: for axes that shall not have Fourier (periodic) or Chebyshev (others).
+        solver: ``auto``, ``explicit`` or ``implicit``.
+        rtol: relative tolerance of a time step.
+    """
+
+    n: int | Mapping[str, int] = 64
+    schemes: Mapping[str, Scheme] = field(default_factory=dict)
+    solver: str = "auto"
+    rtol: float = 1e-9
+
+    def solve(self, equation: Equation, times: Sequence[float]) -> Any:
+        from pinnlab.solvers.lines import solve_lines
+
+        grid = grid_of(equation, self.n, self.schemes)
+        return solve_lines(equation, grid, times, solver=self.solver, rtol=self.rtol)
+
+    def refined(self) -> Lines:
+        return replace(self, n=_scaled(self.n, 1.5), rtol=self.rtol / 10)
+
+
+@dataclass(frozen=True)
+class Etdrk4(Classical):
+    """Exponential time differencing (:func:`pinnlab.solvers.etdrk4.solve_etdrk4`).
+
+    Arguments:
+        n: points of each space axis, one number or one for each.
+        steps: equal steps over the time axis; the times asked for must fall on them.
+    """
+
+    n: int | Mapping[str, int] = 128
+    steps: int = 1000
+
+    def solve(self, equation: Equation, times: Sequence[float]) -> Any:
+        from pinnlab.solvers.etdrk4 import solve_etdrk4
+
+        return solve_etdrk4(equation, self.n, times, self.steps)
+
+    def refined(self) -> Etdrk4:
+        return replace(self, n=_scaled(self.n, 1.5), steps=2 * self.steps)
+
+
+@dataclass(frozen=True)
+class Steady(Classical):
+    """Newton's method (:func:`pinnlab.solvers.steady.solve_steady`) on a grid.
+
+    Arguments:
+        n: points of each space axis, one number or one for each.
+        schemes: for axes that shall not have Fourier (periodic) or Chebyshev (others).
+    """
+
+    n: int | Mapping[str, int] = 32
+    schemes: Mapping[str, Scheme] = field(default_factory=dict)
+
+    def solve(self, equation: Equation, times: Sequence[float]) -> Any:
+        from pinnlab.solvers.steady import solve_steady
+
+        return solve_steady(equation, grid_of(equation, self.n, self.schemes))
+
+    def refined(self) -> Steady:
+        return replace(self, n=_scaled(self.n, 1.5))

@@ -1,0 +1,222 @@
+"""One equation, many readings: each agrees with derivatives that are given in closed form."""
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from point_reading import random_points, read
+
+import pinnlab.equations as equations
+from pinnlab.core import Axis, Domain, Function
+from pinnlab.core.field import Field
+from pinnlab.core.grid import Chebyshev, FiniteDifference, Fourier, Grid
+from pinnlab.core.gridfield import GridField
+from pinnlab.core.parameters import evaluate
+
+
+class Sines(Field):
+    """Products of sines of every axis, with every derivative in closed form.
+
+    Periodic axes have whole waves; the others less than one, so that few nodes are enough.
+    """
+
+    def __init__(self, equation, x):
+        self.domain, self.names = equation.domain, equation.variables.names
+        self.variables, self.x = equation.variables, x
+
+    @property
+    def coordinates(self):
+        return self.x
+
+    def derivative(self, name, orders):
+        i, variable, asked = self.names.index(name), self.variables[name], dict(orders)
+        value = variable.scale
+        for j, axis in enumerate(self.domain):
+            span = self.domain[axis]
+            turns = 1.0 + (i + j) % 2 if span.periodic else 0.3 + 0.1 * ((i + 2 * j) % 3)
+            wave, n = 2 * math.pi * turns / span.length, asked.get(axis, 0)
+            angle = wave * (self.x[axis] - span.lower) + 0.4 + i
+            value = value * wave**n * jnp.sin(angle + n * math.pi / 2)
+        return value if orders else value + variable.offset
+
+    def differentiate(self, what, orders):
+        raise AssertionError("the expected value of a function's derivative is given by hand")
+
+
+def sines(equation):
+    """The same as a model: a function of the coordinates."""
+    return lambda x: {n: Sines(equation, x)(n) for n in equation.variables}
+
+
+def energy_balance(e, f):
+    """(Q S (1 - a) - A - B T + D (1 - x^2) T_xx + (D' (1 - x^2) - 2 x D) T_x)/C, by hand."""
+    x, t = f.coordinates["x"], f("T")
+    p2 = (3 * x**2 - 1) / 2
+    d, slope = (e.D.at(f.coordinates), e.D.params * jnp.cos(x)) if hasattr(e.D, "at") else (e.D, 0)
+    if isinstance(e, equations.IceAlbedo):
+        ice = 0.5 * (1 - jnp.tanh((t - e.Ti) / e.width))
+        albedo = ice * e.ai + (1 - ice) * (e.a0 + e.a2 * p2)
+    else:
+        albedo = e.albedo
+    sun = e.S0 / 4 * (1 + e.s2 * p2) * (1 - albedo)
+    spread = (1 - x**2) * (d * f("T", x=2) + slope * f("T", x=1)) - 2 * x * d * f("T", x=1)
+    return {"T": (sun - e.A - e.B * (t - 273.15) + spread) / e.C}
+
+
+def soil_heat(e, f):
+    """kappa' T_z + kappa T_zz for kappa = k0 (1 + sin(z/h)/2) or a number."""
+    if not hasattr(e.diffusivity, "at"):
+        return {"T": e.diffusivity * f("T", depth=2)}
+    slope = 0.5 * e.diffusivity.params / 0.2 * jnp.cos(f.coordinates["depth"] / 0.2)
+    return {"T": slope * f("T", depth=1) + e.diffusivity.at(f.coordinates) * f("T", depth=2)}
+
+
+def varying_heat(e, f):
+    """grad(kappa) . grad(u) + kappa lap(u) for kappa = k0 (1 + sin(x) cos(y)/2)."""
+    x, k0 = f.coordinates, e.diffusivity.params
+    kx = 0.5 * k0 * jnp.cos(x["x"]) * jnp.cos(x["y"])
+    ky = -0.5 * k0 * jnp.sin(x["x"]) * jnp.sin(x["y"])
+    spread = e.diffusivity.at(x) * (f("u", x=2) + f("u", y=2))
+    return {"u": kx * f("u", x=1) + ky * f("u", y=1) + spread}
+
+
+def as_written(e, f):
+    """Where no function of the field is differentiated, rhs itself is the closed form."""
+    return e.rhs(f)
+
+
+def warm_planet(**parameters):
+    """Temperatures of 256 to 268 K, across the ice line, so that its tanh is seen and resolved."""
+    planet = equations.IceAlbedo(width=20.0, **parameters)
+    surface = dataclasses.replace(planet.variables["T"], scale=6.0, offset=262.0)
+    return planet.replace(variables=type(planet.variables)(T=surface))
+
+
+def plane_heat():
+    kappa = Function(lambda k, x: k * (1 + 0.5 * jnp.sin(x["x"]) * jnp.cos(x["y"])), 0.3)
+    return equations.Heat(
+        diffusivity=kappa,
+        domain=Domain(t=Axis(0, 1), x=Axis(0, 2 * math.pi, periodic=True), y=Axis(-1, 2)),
+    )
+
+
+BY_HAND = {
+    "EnergyBalance": (equations.EnergyBalance, energy_balance),
+    "IceAlbedo": (warm_planet, energy_balance),
+    "SoilHeat": (equations.SoilHeat, soil_heat),
+    "SoilHeat of a function": (
+        lambda: equations.SoilHeat(
+            diffusivity=Function(lambda k, x: k * (1 + 0.5 * jnp.sin(x["depth"] / 0.2)), 5e-7)
+        ),
+        soil_heat,
+    ),
+    "EnergyBalance of a function": (
+        lambda: equations.EnergyBalance(D=Function(lambda p, x: 0.5 + p * jnp.sin(x["x"]), 0.2)),
+        energy_balance,
+    ),
+    "Heat of a function, 2-D": (plane_heat, varying_heat),
+}
+CASES = {n: (getattr(equations, n), as_written) for n in equations.available()} | BY_HAND
+cases = pytest.mark.parametrize(("make", "by_hand"), CASES.values(), ids=list(CASES))
+# The functions of a field go through the midpoints, so those have every accuracy tried.
+DIFFERENCED = {
+    f"{name}, order {accuracy}": (*case, accuracy, coarse)
+    for name, case in CASES.items()
+    for accuracy, coarse in ((2, 48), (4, 32), (6, 20))
+    if name != "Swing" and (accuracy == 4 or name in BY_HAND)
+}
+
+
+def expected(equation, by_hand, x, what="rhs"):
+    """The closed form of the right-hand side, or of the residual, at coordinates *x*."""
+    f = Sines(equation, x)
+    rhs = by_hand(equation, f)
+    if what == "rhs":
+        return rhs
+    time, order = equation.domain.time, {n: equation.variables[n].order for n in rhs}
+    return {n: f(n, **{time: order[n]}) - v if order[n] else v for n, v in rhs.items()}
+
+
+def error(found, right):
+    """The largest difference of any variable, relative to its largest right value."""
+    assert set(found) == set(right)
+    return max(
+        float(np.max(np.abs(np.asarray(found[n]) - np.asarray(right[n]))))
+        / float(np.max(np.abs(np.asarray(right[n]))))
+        for n in right
+    )
+
+
+def on_grid(equation, schemes, what="rhs", time=0.3):
+    """Values of the sines on a grid, read by a GridField, and the grid's coordinates."""
+    domain, grid = equation.domain, Grid(equation.domain, schemes)
+    x = {a: jnp.asarray(c) for a, c in grid.coordinates.items()}
+    if domain.time is not None and domain.time not in x:
+        x[domain.time] = jnp.asarray(domain[domain.time].lower + time * domain["t"].length)
+    truth = Sines(equation, x)
+    values = {n: jnp.broadcast_to(truth(n), grid.shape) for n in equation.variables}
+    rates = {}
+    if what == "rhs" and domain.time is not None:
+        names = [n for n in equation.variables if equation.variables[n].order == 2]
+        rates = {n: jnp.broadcast_to(truth(n, t=1), grid.shape) for n in names}
+    field = GridField(grid, values, x.get(domain.time) if what == "rhs" else None, rates)
+    read_by = jax.jit(lambda: getattr(equation, what)(field))
+    return read_by(), x
+
+
+def spectral(axis):
+    return (Fourier(), 16) if axis.periodic else (Chebyshev(), 18)
+
+
+@cases
+def test_point_reading(make, by_hand):
+    equation = make()
+    points = random_points(equation.domain)
+    for what in ("rhs", "residual"):
+        found = read(equation, sines(equation), points, what)
+        assert error(found, expected(equation, by_hand, points, what)) < 1e-11
+
+
+@cases
+def test_spectral_grid_reading_at_a_time(make, by_hand):
+    equation = make()
+    schemes = {a: spectral(equation.domain[a]) for a in equation.domain.space}
+    found, x = on_grid(equation, schemes)
+    assert error(found, expected(equation, by_hand, x)) < 1e-8
+
+
+@cases
+def test_spectral_grid_reading_in_space_and_time(make, by_hand):
+    equation = make()
+    schemes = {a: spectral(equation.domain[a]) for a in equation.domain}
+    found, x = on_grid(equation, schemes, "residual")
+    assert error(found, expected(equation, by_hand, x, "residual")) < 1e-8
+
+
+@pytest.mark.parametrize(
+    ("make", "by_hand", "accuracy", "coarse"), DIFFERENCED.values(), ids=list(DIFFERENCED)
+)
+def test_finite_difference_reading_has_its_order(make, by_hand, accuracy, coarse):
+    equation = make()
+    errors, counts = [], (coarse, coarse * 3 // 2, coarse * 9 // 4)
+    for count in counts:
+        schemes = {a: (FiniteDifference(accuracy), count) for a in equation.domain.space}
+        if len(schemes) > 1:  # the others exactly
+            second = list(schemes)[1]
+            schemes[second] = spectral(equation.domain[second])
+        found, x = on_grid(equation, schemes)
+        errors.append(error(found, expected(equation, by_hand, x)))
+    slope = -np.polyfit(np.log(counts), np.log(errors), 1)[0]
+    assert slope > accuracy - 0.6  # room for grids this coarse, not for an order lost at a side
+
+
+def test_coefficients_are_read_where_the_field_stands():
+    """The varying coefficients above do vary: a constant in their place gives another answer."""
+    heat = plane_heat()
+    points = random_points(heat.domain)
+    constant = read(heat.replace(diffusivity=0.3), sines(heat), points, "rhs")
+    assert error(constant, expected(heat, varying_heat, points)) > 0.05
+    assert np.ptp(np.asarray(evaluate(heat.diffusivity, points))) > 0.1
