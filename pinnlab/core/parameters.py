@@ -65,12 +65,14 @@ def parameter(default: Any, units: str, **more: Any) -> Any:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Profile:
-    """A coefficient that varies along one axis: piecewise linear between *knots*.
+    """A coefficient that varies along one axis: linear between *knots*, or in the logarithm.
 
     Arguments:
         axis: the axis's name (static).
         knots: (K,) increasing coordinates of the axis.
         values: (K,) values at the knots, or one number for all of them; the learnable leaf.
+        logarithmic: whether it is the logarithm that is linear; for positive coefficients that
+            vary by factors.
 
     Raises:
         PinnlabError: knots that do not increase, or a number of values that does not match.
@@ -79,6 +81,7 @@ class Profile:
     axis: str = dataclasses.field(metadata={"static": True})
     knots: tuple[float, ...] = dataclasses.field(metadata={"static": True})
     values: Any = 1.0
+    logarithmic: bool = dataclasses.field(default=False, metadata={"static": True})
 
     def __post_init__(self) -> None:
         if isinstance(self.knots, tuple) and isinstance(self.values, (jax.Array, np.ndarray)):
@@ -100,9 +103,10 @@ class Profile:
     def at(self, x: Coordinates) -> Any:
         """The value at coordinates *x*, of the shape of ``x[axis]``."""
         here = jnp.asarray(x[self.axis])
-        return jnp.interp(
-            here, jnp.asarray(self.knots, here.dtype), jnp.asarray(self.values, here.dtype)
-        )
+        knots, values = (jnp.asarray(a, here.dtype) for a in (self.knots, self.values))
+        if self.logarithmic:
+            return jnp.exp(jnp.interp(here, knots, jnp.log(values)))
+        return jnp.interp(here, knots, values)
 
 
 @jax.tree_util.register_dataclass

@@ -104,7 +104,7 @@ def parse(text: str) -> Unit:
         unit, power = _token(token)
         factor *= unit.factor ** (sign * power)
         exponents = [e + sign * power * u for e, u in zip(exponents, unit.exponents, strict=True)]
-        offset, sign = (unit.offset if len(tokens) == 1 else 0.0), 1
+        offset, sign = (unit.offset if len(tokens) == 1 and power == 1 else 0.0), 1
     return Unit(factor, tuple(exponents), offset)
 
 

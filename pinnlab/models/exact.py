@@ -58,6 +58,16 @@ def _share(x: Point, domain: Domain, axis: str) -> Any:
     return (x[axis] - domain[axis].lower) / domain[axis].length
 
 
+def _since_start(x: Point, domain: Domain) -> Any:
+    """From 0 at the start of time towards 1 over the axis's scale, with slope 1/scale at first.
+
+    A plain t/T would leave the network a singular part t^-order where the solution changes much
+    faster than the axis is long.
+    """
+    time = str(domain.time)
+    return -jnp.expm1((domain[time].lower - x[time]) / domain[time].natural_scale)
+
+
 def _lifted(
     v: Scalar,
     name: str,
@@ -79,7 +89,7 @@ def _lifted(
             both = len(there) == 2
             distance *= 4.0 * s * (1.0 - s) if both else (s if "lower" in there else 1.0 - s)
         if initial:
-            distance *= _share(x, domain, str(domain.time)) ** len(initial)
+            distance *= _since_start(x, domain) ** len(initial)
         return lift(x) + distance * v(x)
 
     return transformed
@@ -103,7 +113,7 @@ def _blended(
 
 
 def _started(lift: Scalar, initial: Mapping[int, Any], domain: Domain) -> Scalar:
-    """Make *lift* take the initial values (and rates), kept constant (linear) in time."""
+    """Make *lift* take the initial values (and rates), kept for all times."""
     time = str(domain.time)
 
     def started(x: Point) -> Any:
@@ -117,7 +127,8 @@ def _started(lift: Scalar, initial: Mapping[int, Any], domain: Domain) -> Scalar
         if 0 in initial:
             total += evaluate(initial[0], start) - at_start
         if 1 in initial:
-            total += (x[time] - start[time]) * (evaluate(initial[1], start) - slope)
+            tau = domain[time].natural_scale
+            total += tau * _since_start(x, domain) * (evaluate(initial[1], start) - slope)
         return total
 
     return started

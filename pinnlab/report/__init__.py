@@ -5,18 +5,7 @@ Nothing is imported until it is asked for, so that a table does not wait for mat
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from pinnlab._lazy import lazy
 
-_HOME = {"compare": "comparison", "draw": "figures", "rows": "comparison"}
-__all__ = list(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'pinnlab.report' has no attribute '{name}'")
-    return getattr(importlib.import_module(f"pinnlab.report.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+# The table is pinnlab.report.compare.compare: a function here would hide that module.
+__getattr__, __dir__, __all__ = lazy(__name__, {"draw": "figures"})

@@ -23,6 +23,7 @@ _COMPANIONS = (
     "lower",
     "upper",
 )
+FLOORS = 3.0  # below so many floors of the reference, an error says nothing about the run
 _DEFINING = ("reference", "error", "residual", "observed")
 
 
@@ -101,12 +102,13 @@ def error(ds: xr.Dataset, name: str) -> xr.DataArray | None:
 
 
 def section(array: xr.DataArray, time: str | None) -> tuple[xr.DataArray, str]:
-    """At most two dimensions of *array*, and a note of where the others were cut.
+    """One or two dimensions of *array*, and a note of where the others were cut.
 
     Time is cut at its end where there are two or more dimensions of space, which are cut in the
     middle, the first ones first.
     """
-    cuts = {d: 0 for d in array.dims if array.sizes[d] == 1}
+    longest = max(array.dims, key=lambda d: array.sizes[d])
+    cuts = {d: 0 for d in array.dims if array.sizes[d] == 1 and d != longest}
     open_ = [d for d in array.dims if d not in cuts]
     if time in open_ and len(open_) > 2:
         cuts[time] = array.sizes[time] - 1
@@ -148,3 +150,15 @@ def error_words(ds: xr.Dataset, name: str, shown: xr.DataArray) -> list[str]:
         if norm > 0:
             words.insert(0, f"relative L2 {style.number(float(np.linalg.norm(e[finite])) / norm)}")
     return words
+
+
+def at_floor(ds: xr.Dataset, name: str) -> str:
+    """The variable and the floor of its reference, if the error is there; else nothing.
+
+    Such an error measures the reference as much as the run.
+    """
+    floor = ds.attrs.get(f"reference_floor_{name}", ds.attrs.get("reference_floor"))
+    measured = ds.attrs.get(f"relative_l2_{name}")
+    if not isinstance(floor, (int, float)) or not isinstance(measured, (int, float)):
+        return ""
+    return f"{title(ds[name])} ({style.number(floor)})" if measured < FLOORS * floor else ""

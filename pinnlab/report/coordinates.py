@@ -78,7 +78,10 @@ def numbers(coordinate: xr.DataArray, values: Any = None) -> np.ndarray:
 
 
 def edges(ds: xr.Dataset, dim: str) -> np.ndarray:
-    """Edges of the cells along *dim*, shape (n + 1,): its bounds, or half way between values."""
+    """Edges of the cells along *dim*, shape (n + 1,): its bounds, or half way between values.
+
+    Without bounds the first and the last cell end at their values, which are the domain's ends.
+    """
     coordinate = ds[dim]
     bounds = ds.get(str(coordinate.attrs.get("bounds", "")))
     if bounds is not None and bounds.shape == (coordinate.size, 2):
@@ -86,8 +89,7 @@ def edges(ds: xr.Dataset, dim: str) -> np.ndarray:
         if np.array_equal(pairs[1:, 0], pairs[:-1, 1]):  # cells that touch
             return np.append(pairs[:, 0], pairs[-1, 1])
     v = numbers(coordinate)
-    inner = 0.5 * (v[:-1] + v[1:])
-    return np.concatenate([[2 * v[0] - inner[0]], inner, [2 * v[-1] - inner[-1]]])
+    return np.concatenate([v[:1], 0.5 * (v[:-1] + v[1:]), v[-1:]])
 
 
 def place(coordinate: xr.DataArray) -> str:
@@ -96,7 +98,8 @@ def place(coordinate: xr.DataArray) -> str:
         return str(np.datetime_as_string(coordinate.values, unit="m")).replace("T", " ")
     scale, unit = _scale(coordinate)
     name = str(coordinate.name).removesuffix("_observed")
-    return f"{name} = {style.quantity(float(coordinate.values) / scale, unit, 3)}"
+    value = f"{float(coordinate.values) / scale:.4g}"
+    return f"{name} = {value} {style.units(unit)}".rstrip()
 
 
 def format_axis(axis: Any, coordinate: xr.DataArray) -> None:
@@ -107,7 +110,7 @@ def format_axis(axis: Any, coordinate: xr.DataArray) -> None:
         name = name if name == short or len(short) > 2 else f"{name} {short}"
         low, high = np.nan_to_num(numbers(coordinate)[[0, -1]])
         label = style.scale_axis(axis, name, _scale(coordinate)[1], float(low), float(high))
-        axis.set_label_text(label, fontsize=style.LABEL)
+        style.set_label(axis, label)
         return
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
@@ -116,4 +119,4 @@ def format_axis(axis: Any, coordinate: xr.DataArray) -> None:
     axis.set_major_formatter(ConciseDateFormatter(locator))
     axis.get_offset_text().set_fontsize(style.TICK)
     zone = coordinate.attrs.get("time_zone", "")
-    axis.set_label_text(f"time ({zone})" if zone else name, fontsize=style.LABEL)
+    style.set_label(axis, f"time ({zone})" if zone else name)

@@ -24,10 +24,14 @@ def oriented(array: xr.DataArray) -> xr.DataArray:
     return array.transpose(vertical, horizontal)
 
 
+def finite(values: Any) -> np.ma.MaskedArray:
+    """*values* as numbers, with all that are not finite masked."""
+    return np.ma.masked_invalid(np.asarray(values, dtype=float))
+
+
 def limits(*arrays: Any, symmetric: bool = False) -> tuple[float, float]:
     """A colour range over all finite values, of more than no width."""
-    values = np.concatenate([np.ravel(np.asarray(a, dtype=float)) for a in arrays])
-    values = values[np.isfinite(values)]
+    values = np.concatenate([finite(a).compressed() for a in arrays])
     if values.size == 0:
         return (-1.0, 1.0) if symmetric else (0.0, 1.0)
     low, high = float(values.min()), float(values.max())
@@ -48,7 +52,7 @@ def plane(ax: Axes, ds: xr.Dataset, array: xr.DataArray, title: str, **colours: 
     step = [max(1, -(-n // _MOST)) for n in array.shape]
     sides = [coordinates.edges(ds, d) for d in (vertical, horizontal)]
     y, x = (np.append(e[:-1:s], e[-1]) if s > 1 else e for e, s in zip(sides, step, strict=True))
-    values = np.ma.masked_invalid(np.asarray(array.values[:: step[0], :: step[1]], dtype=float))
+    values = finite(array.values[:: step[0], :: step[1]])
     ax.set_facecolor(style.MISSING)
     mesh = ax.pcolormesh(x, y, values, rasterized=True, **colours)
     foot, side = array[horizontal], array[vertical]
@@ -57,8 +61,6 @@ def plane(ax: Axes, ds: xr.Dataset, array: xr.DataArray, title: str, **colours: 
     coordinates.format_axis(ax.yaxis, side)
     if coordinates.is_down(side) and not ax.yaxis_inverted():
         ax.invert_yaxis()
-    if aspect(array) is not None:
-        ax.set_aspect("equal")
     return mesh
 
 
@@ -88,12 +90,12 @@ def colour_bar(figure: Any, mesh: QuadMesh, axes: list[Axes], name: str, unit: s
         label = style.bracketed(name, unit)
     else:
         label = style.scale_axis(bar.ax.yaxis, name, unit, *mesh.get_clim())
-    bar.set_label(label, fontsize=style.LABEL)
+    style.set_label(bar.ax.yaxis, label)
 
 
 def line(ax: Axes, along: xr.DataArray, values: Any, upright: bool = False, **look: Any) -> None:
     """Draw *values* over a coordinate, which stands on the side if *upright*."""
-    place, v = coordinates.numbers(along), np.ma.masked_invalid(np.asarray(values, dtype=float))
+    place, v = coordinates.numbers(along), finite(values)
     ax.plot(*((v, place) if upright else (place, v)), **look)
 
 
@@ -102,8 +104,7 @@ def band(
 ) -> None:
     """Shade between *low* and *high* over a coordinate."""
     fill = ax.fill_betweenx if upright else ax.fill_between
-    lower, upper = (np.ma.masked_invalid(np.asarray(a, dtype=float)) for a in (low, high))
-    fill(coordinates.numbers(along), lower, upper, linewidth=0, **look)
+    fill(coordinates.numbers(along), finite(low), finite(high), linewidth=0, **look)
 
 
 def frame(
@@ -115,7 +116,7 @@ def frame(
     coordinates.format_axis(side, along)
     low, high = np.nan_to_num(foot.get_data_interval(), posinf=0.0, neginf=0.0)
     label = style.scale_axis(foot, name, unit, float(low), float(high))
-    foot.set_label_text(label, fontsize=style.LABEL)
+    style.set_label(foot, label)
     if upright:
         ax.margins(y=0.0)
         if coordinates.is_down(along) and not ax.yaxis_inverted():

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST = 4000  # points of a line
+_DECADES = 16  # below the highest loss; a term that starts at zero would hide the others
 _MOST_NAMED = 8  # phases; more would write over each other
 
 
 def figure(history: Sequence[Mapping[str, Any]]) -> Figure | None:
     """Training and fresh loss above, each term below, or None if nothing was logged."""
     records = [r for r in history if "step" in r]
-    records = records[:: max(1, len(records) // _MOST)] + records[-1:]
+    step = max(1, len(records) // _MOST)
+    records = records[(len(records) - 1) % step :: step]  # the last one is among them
     if not records:
         return None
     steps = np.array([float(r["step"]) for r in records])
@@ -43,8 +45,14 @@ def figure(history: Sequence[Mapping[str, Any]]) -> Figure | None:
     ):
         style.dress(ax, title)
         ax.set_ylabel(label, fontsize=style.LABEL)
-        ax.set_yscale("log", nonpositive="mask")
-        ax.margins(x=0.01)
+        if ax.lines:
+            ax.set_yscale("log")
+            low, high = ax.get_ylim()
+            ax.set_ylim(max(low, high * 10**-_DECADES), high)
+        else:
+            ax.text(0.5, 0.5, "no positive values", transform=ax.transAxes, ha="center")
+    margin = 0.01 * (steps[-1] - steps[0]) or 1.0
+    top.set_xlim(steps[0] - margin, steps[-1] + margin)
     bottom.set_xlabel("step", fontsize=style.LABEL)
     _phases(top, bottom, records, steps)
     for ax in (top, bottom):

@@ -117,8 +117,14 @@ def mark(ax: Axes, ds: xr.Dataset, name: str, shown: xr.DataArray) -> None:
             continue
         rows = np.where(mask, grid_y, np.nan)
         for k, row in enumerate(rows):
+            # Unclipped and over the frame: sensors often mark the ends of the domain.
             dash = {"linewidth": 1.0, "linestyle": (0, (5, 3))}
-            look = {"color": colour, **(dash if colour == "white" else {"linewidth": 3.5})}
+            look = {
+                "zorder": 3,
+                "clip_on": False,
+                "color": colour,
+                **(dash if colour == "white" else {"linewidth": 3.5}),
+            }
             ax.plot(x, row, label=label if k == int(mask.any(axis=1).argmax()) else None, **look)
     style.legend(ax, above=True, frameon=True, facecolor="0.35", labelcolor="white")
 
@@ -141,11 +147,11 @@ def dots(ax: Axes, ds: xr.Dataset, name: str, along: xr.DataArray, upright: bool
 
 
 def title(place: Place, array: xr.DataArray) -> str:
-    """The place and its errors: ``depth = 0.16 m: RMSE 0.15 K held out, 0.06 K used``."""
+    """The place and its errors: ``depth = 0.16 m: RMSE 0.15 K where held out``."""
     unit, words = contents.unit(array), []
     for mask, what in ((place.held_out, "held out"), (~place.held_out, "used")):
         value = place.rmse(mask)
         if np.isfinite(value):
-            words.append(f"{style.quantity(value, unit)} {what}")
+            words.append(f"{style.quantity(value, unit)} where {what}")
     where = place.name or contents.title(array)
     return f"{where}: RMSE {', '.join(words)}" if words else where

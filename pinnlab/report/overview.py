@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Block = tuple[float, Callable[[Any], None]]  # inches high, and what draws it
 # Inches, for a row of one, two or three panels: its width, and the width of a panel in it.
-_ROWS = ((7.0, 5.4), (style.WIDTH, 3.8), (style.WIDTH, 2.4))
+_ROWS = ((7.0, 5.4), (style.WIDTH, 3.8), (style.WIDTH, 2.5))
 _SHAPES = (0.65, 0.75, 1.0)  # height over width of a panel that is no map
 
 
@@ -22,7 +22,7 @@ def figure(ds: xr.Dataset) -> Figure | None:
     """Prediction, reference and error of each variable, or None for a dataset without one.
 
     Where something was observed over time, the place with the most held out stands below, and
-    beside it the first learned profile.
+    beside it the first two of the learned profiles.
     """
     held = contents.read(ds)
     if not held.variables:
@@ -67,7 +67,7 @@ def _panels(ds: xr.Dataset, held: contents.Contents) -> tuple[float, list[Block]
     shown = contents.section(ds[held.variables[0]], held.time)[0]
     wide = variables.is_wide(ds, held.variables[0], held.time)
     width, panel = _ROWS[columns - 1]
-    height = 0.9 + panel * (field.aspect(shown) or _SHAPES[columns - 1])
+    height = 0.75 + panel * (field.aspect(shown) or _SHAPES[columns - 1])
 
     def drawer(name: str) -> Callable[[Any], None]:
         return lambda part: variables.panels(part, ds, name, held.time, columns)
@@ -86,13 +86,16 @@ def _evidence(ds: xr.Dataset, held: contents.Contents) -> list[Block]:
     if most is None and not held.profiles:
         return []
 
+    profiles = held.profiles[:2]
+
     def draw(part: Any) -> None:
-        both = most is not None and bool(held.profiles)
-        sides = part.subfigures(1, 2, width_ratios=[2.3, 1]) if both else [part]
+        sides = [part]
+        if most is not None and profiles:
+            sides = part.subfigures(1, 2, width_ratios=[2.3 if len(profiles) < 2 else 1.5, 1])
         if most is not None:
             series.beside(sides[0], ds[most[0]], most[1])
-        if held.profiles:
-            profile.panel(sides[-1].subplots(), ds, held.profiles[0])
+        if profiles:
+            profile.beside(sides[-1], ds, profiles)
 
     return [(3.4, draw)]
 
@@ -101,7 +104,10 @@ def _heading(ds: xr.Dataset, held: contents.Contents) -> list[str]:
     """Title, how it was made, where it is cut and what was learned: a few short lines."""
     attrs = ds.attrs
     lines = textwrap.wrap(str(attrs.get("title") or attrs.get("experiment") or ""), 90)
-    facts = [f"{key}: {attrs[key]}" for key in ("method", "reference") if attrs.get(key)]
+    told = [(key, attrs.get(key)) for key in ("method", "reference")]
+    facts = [f"{key}: {value}" for key, value in told if value and value != "none"]
+    low = [text for name in held.variables if (text := contents.at_floor(ds, name))]
+    facts += [f"error at the reference's floor: {', '.join(low)}"] if low else []
     cut = contents.section(ds[held.variables[0]], held.time)[1]
     facts += [f"shown at {cut}"] if cut else []
     lines += textwrap.wrap("; ".join(facts), 110)

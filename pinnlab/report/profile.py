@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from pinnlab.report import contents, coordinates, field, style
 
@@ -28,8 +29,23 @@ def figure(ds: xr.Dataset) -> Figure | None:
     return made
 
 
-def panel(ax: Axes, ds: xr.Dataset, name: str) -> None:
-    """One profile: upright over depth or height, along the foot over any other axis."""
+def beside(figure: Any, ds: xr.Dataset, names: Sequence[str]) -> None:
+    """Draw a few profiles into a part of a figure, with short titles."""
+    axes = list(figure.subplots(1, len(names), squeeze=False)[0])
+    for ax, name in zip(axes, names, strict=True):
+        panel(ax, ds, name, len(names) > 1)
+    uprights = [coordinates.is_vertical(ds[ds[name].dims[0]]) for name in names]
+    if all(uprights) and len({ds[name].dims for name in names}) == 1:
+        for ax in axes[1:]:
+            ax.set_ylabel("")
+            ax.tick_params(labelleft=False)
+
+
+def panel(ax: Axes, ds: xr.Dataset, name: str, short: bool = False) -> None:
+    """One profile: upright over depth or height, along the foot over any other axis.
+
+    *short* titles it by its name, not by its long name, which then needs no repeating.
+    """
     values = ds[name]
     along = values[values.dims[0]]
     upright = coordinates.is_vertical(along)
@@ -43,9 +59,10 @@ def panel(ax: Axes, ds: xr.Dataset, name: str) -> None:
     reference = contents.companion(ds, name, "reference")
     if reference is not None:
         field.line(ax, along, reference, upright, label="reference", **style.REFERENCE_LINE)
-    title, short = contents.title(values), name.replace("_", " ")
+    called = name.replace("_", " ")
+    title, label = (called, "") if short else (contents.title(values), called)
     unit = contents.unit(values)
-    field.frame(ax, along, title[:1].upper() + title[1:], short, unit, upright)
+    field.frame(ax, along, title[:1].upper() + title[1:], label, unit, upright)
     style.legend(ax)
 
 

@@ -32,8 +32,10 @@ def figure(ds: xr.Dataset) -> Figure | None:
     columns = max(len(kinds) for _, kinds in rows)
     wide = any(coordinates.is_calendar(ds[d]) for d in ds[rows[0][0]].dims)
     shape = (len(rows) * columns, 1) if wide else (len(rows), columns)
-    size = (style.WIDTH, 2.4 * shape[0]) if wide else (max(6.5, 5.0 * columns), 3.6 * shape[0])
-    made = style.new_figure(size[0], 0.3 + size[1])
+    shown = contents.section(ds[rows[0][0]], held.time)[0]
+    height = 2.4 if wide else 0.65 + 3.5 * (field.aspect(shown) or 0.9)
+    width = style.WIDTH if wide else max(6.5, 5.0 * columns)
+    made = style.new_figure(width, 0.3 + height * shape[0])
     axes = made.subplots(*shape, squeeze=False).reshape(len(rows), columns)
     for row, (name, kinds) in zip(axes, rows, strict=True):
         for ax, kind in zip(row, kinds, strict=False):
@@ -58,12 +60,14 @@ def _panel(made: Figure, ax: Axes, ds: xr.Dataset, name: str, kind: str) -> None
         mesh = field.plane(ax, ds, array, title, cmap=style.POSITIVE, **colours)
         field.colour_bar(made, mesh, [ax], *label)
         return
-    along = array[array.dims[0]] if array.ndim else array
+    along = array[array.dims[0]]
     upright = coordinates.is_vertical(along)
     field.line(ax, along, array, upright, color=style.PREDICTION, linewidth=1.4)
     field.frame(ax, along, title, *label, upright)
-    if _logarithmic(array.values) is not None:
+    if kind == "residual" and _logarithmic(array.values) is not None:
         (ax.set_xscale if upright else ax.set_yscale)("log")
+        # These ticks carry their powers of ten themselves.
+        style.set_label(ax.xaxis if upright else ax.yaxis, style.bracketed(*label))
 
 
 def _logarithmic(values: np.ndarray):

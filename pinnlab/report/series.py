@@ -91,10 +91,10 @@ def _values(ax: Axes, place: Place) -> None:
         "markeredgewidth": 0,
     }
     if np.isfinite(used).any():
-        ax.plot(when, used, color=style.OBSERVED, label="used", **look)
+        ax.plot(when, used, color=style.OBSERVED, label="observed, used", **look)
     if held.any():
         hidden = np.where(held, place.values, np.nan)
-        ax.plot(when, hidden, color=style.HELD_OUT, label="held out", **look)
+        ax.plot(when, hidden, color=style.HELD_OUT, label="observed, held out", **look)
     if place.prediction is not None:
         line = np.ma.masked_invalid(place.prediction)
         ax.plot(when, line, color=style.PREDICTION, linewidth=1.5, label="prediction")

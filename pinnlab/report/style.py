@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 DPI = 160
 WIDTH = 10.0  # inches: 1600 pixels
+_SIDE = 24  # characters along the side of a panel
 TITLE, LABEL, TICK = 12, 10, 9  # points
 
 VALUES, SIGNED, POSITIVE = "viridis", "RdBu_r", "magma"  # colour maps
@@ -92,7 +94,7 @@ def number(value: float, digits: int = 2) -> str:
     if not math.isfinite(value) or value == 0.0:
         return f"{value:g}"
     if 1e-3 <= abs(value) < 1e5:
-        rounded = f"{value:.{digits}g}"
+        rounded = f"{value:#.{digits}g}".rstrip(".")
         return f"{float(rounded):.0f}" if "e" in rounded else rounded
     mantissa, power = f"{value:.{digits - 1}e}".split("e")
     return f"{mantissa}×10{str(int(power)).translate(_SUPERSCRIPT)}"
@@ -124,7 +126,16 @@ def scale_axis(axis: Any, name: str, unit: str, low: float, high: float) -> str:
     axis.get_offset_text().set_visible(False)
     factor = f"10{str(power).translate(_SUPERSCRIPT)}" if power else ""
     shown = f"{factor} {units(unit)}".strip()
-    return f"{name} [{shown}]" if shown else name
+    return f"{name} [{shown}]".strip() if shown else name
+
+
+def set_label(axis: Any, label: str) -> None:
+    """Name an axis; on the side of a panel long names take two lines, units stay whole."""
+    if axis.axis_name == "y":
+        name, bracket, unit = label.partition("[")
+        whole = (bracket + unit).replace(" ", "\N{NO-BREAK SPACE}")
+        label = textwrap.fill(name + whole, _SIDE)
+    axis.set_label_text(label, fontsize=LABEL)
 
 
 def dress(ax: Axes, title: str = "", grid: bool = True) -> None:

@@ -79,7 +79,7 @@ def _share_labels(axes: list[Axes], wide: bool) -> None:
 def lines(figure: Any, ds: xr.Dataset, name: str, time: str | None) -> None:
     """Draw a variable over one axis: prediction, reference and observations, the error beside."""
     prediction, _ = contents.section(ds[name], time)
-    along = prediction[prediction.dims[0]] if prediction.ndim else prediction
+    along = prediction[prediction.dims[0]]
     error = contents.error(ds, name)
     upright = coordinates.is_vertical(along)
     axes = _pair(figure, error is not None, upright)
@@ -111,11 +111,11 @@ def _pair(figure: Any, two: bool, upright: bool) -> list[Axes]:
 
 def _curves(ax: Axes, ds: xr.Dataset, name: str, time: str | None, upright: bool) -> None:
     prediction, _ = contents.section(ds[name], time)
-    along = prediction[prediction.dims[0]] if prediction.ndim else prediction
+    along = prediction[prediction.dims[0]]
     spread = contents.companion(ds, name, "spread")
     reference = contents.companion(ds, name, "reference")
     if spread is not None:
-        s, p = contents.section(spread, time)[0].values, prediction.values
+        s, p = field.finite(contents.section(spread, time)[0]), field.finite(prediction)
         look = {"color": style.PREDICTION, "alpha": 0.25, "label": "± 1 std. dev. over seeds"}
         field.band(ax, along, p - s, p + s, upright, **look)
     field.line(ax, along, prediction, upright, label="prediction", **style.LEARNED_LINE)

@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
-from scipy.interpolate import make_interp_spline
 from scipy.optimize import minimize_scalar
 
-from pinnlab.core import Dirichlet, Domain, PinnlabError, Variables, parameter
-from pinnlab.core.errors import choose
+from pinnlab.core.errors import PinnlabError, choose
 from pinnlab.core.precision import precision
 from pinnlab.core.units import quantity
-from pinnlab.equations.base import Equation, equation
+from pinnlab.equations.base import Equation
+from pinnlab.run.between_sensors import driven, spline
 from pinnlab.run.observed import Observed
-from pinnlab.solvers.classical import Lines, grid_of
-from pinnlab.solvers.discretisation import State
-from pinnlab.solvers.lines import solve_lines
+from pinnlab.solvers.classical import Lines
 
 DEGREES = {"linear": 1, "quadratic": 2, "cubic": 3}
+HOPELESS = 1e30  # a misfit; finite, since Brent's parabolas take differences
 
 
 class Prediction(NamedTuple):
@@ -58,13 +55,11 @@ class Baseline(ABC):
         if not judged.any():
             raise PinnlabError(
                 f"{type(self).__name__} (baselines) predicts no held-out value: hold some out "
-                "(observations.held_out), with others seen at the same times"
+                "(observations.held_out), with enough others seen at the same times"
             )
         error = values[judged] - observed.values[judged]
         rmse = float(np.sqrt(np.mean(error**2)))
-        return {
-            "rmse_held_out": rmse, "seconds": seconds, "judged": int(judged.sum()), **fitted
-        }
+        return {"rmse_held_out": rmse, "seconds": seconds, "judged": int(judged.sum()), **fitted}
 
 
 def known_values(observed: Observed) -> np.ndarray:
@@ -94,12 +89,6 @@ def as_tensor(equation: Equation, observed: Observed, series: np.ndarray) -> np.
     return np.moveaxis(series.reshape(shape), 0, dim)
 
 
-def spline(x: np.ndarray, y: np.ndarray, degree: int) -> Callable[[np.ndarray], np.ndarray]:
-    """The interpolating spline (not-a-knot) of (n,) points in any order and (n, ...) values."""
-    order = np.argsort(x)
-    return make_interp_spline(x[order], y[order], k=degree)
-
-
 @dataclass(frozen=True)
 class Interpolation(Baseline):
     """A spline along one axis through what is known at the same other coordinates.
@@ -116,10 +105,10 @@ class Interpolation(Baseline):
     kind: str = "cubic"
 
     def predict(self, equation: Equation, observed: Observed) -> Prediction:
-        """The spline at the held-out observations.
+        """The spline at the held-out observations that have enough known ones beside them.
 
         Raises:
-            PinnlabError: an unknown axis or kind, or too few known values beside a held-out one.
+            PinnlabError: an unknown axis or kind.
         """
         degree = DEGREES[choose("kind of interpolation", self.kind, DEGREES)]
         dim = list(observed.coordinates).index(choose("axis", self.axis, observed.coordinates))
@@ -127,20 +116,13 @@ class Interpolation(Baseline):
         lines = tensor.reshape(-1, len(x))
         wanted = np.moveaxis(observed.held_out, dim, -1).reshape(lines.shape)
         predicted = np.full(lines.shape, np.nan)
-        kinds, which = np.unique(
-            np.hstack([np.isfinite(lines), wanted]), axis=0, return_inverse=True
-        )
+        masks = np.hstack([np.isfinite(lines), wanted])
+        kinds, which = np.unique(masks, axis=0, return_inverse=True)
         for i, (seen, holes) in enumerate(kinds.reshape(-1, 2, len(x))):
             here = np.flatnonzero(which.ravel() == i)
-            if not holes.any():
-                continue
-            if seen.sum() <= degree:
-                raise PinnlabError(
-                    f"Interpolation (baselines): {self.kind} along '{self.axis}' needs "
-                    f"{degree + 1} known values beside a held-out one, there are {seen.sum()}"
-                )
-            through = spline(x[seen], lines[np.ix_(here, seen)].T, degree)
-            predicted[np.ix_(here, holes)] = through(x[holes]).T
+            if holes.any() and seen.sum() > degree:
+                through = spline(x[seen], lines[np.ix_(here, seen)].T, degree)
+                predicted[np.ix_(here, holes)] = through(x[holes]).T
         return Prediction(np.moveaxis(predicted.reshape(tensor.shape), -1, dim), {})
 
 
@@ -153,22 +135,23 @@ class LaggedRegression(Baseline):
     and records at a constant interval. Records before the largest lag are dropped.
 
     Arguments:
-        lags: non-negative, in records.
+        lags: in records, 0 or more.
         ridge: penalty on the coefficients of standardised predictors, per record (Hoerl & Kennard,
             *Technometrics* 12, 1970, 55-67); 0 is ordinary least squares.
 
     Raises:
-        PinnlabError: lags or a ridge that are negative, or no lags.
+        PinnlabError: no lags, lags that are no natural numbers, or a negative ridge.
     """
 
     lags: Sequence[int] = (0, 1, 2, 4, 6, 8, 12, 16, 24, 36, 48)
     ridge: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.lags or min(self.lags) < 0 or self.ridge < 0:
+        natural = all(isinstance(lag, int) and lag >= 0 for lag in self.lags)
+        if not (self.lags and natural and self.ridge >= 0):
             raise PinnlabError(
-                "LaggedRegression (baselines): lags are numbers of records >= 0, ridge is >= 0, "
-                f"got lags={list(self.lags)} and ridge={self.ridge:g}"
+                "LaggedRegression (baselines): lags are whole numbers >= 0 and ridge is >= 0, "
+                f"got lags={list(self.lags)} and ridge={self.ridge}"
             )
 
     def predict(self, equation: Equation, observed: Observed) -> Prediction:
@@ -204,7 +187,7 @@ class LaggedRegression(Baseline):
                 "coefficients on: give fewer lags, or a ridge > 0"
             )
         mean, size = x[train].mean(axis=0), x[train].std(axis=0)
-        x = (x - mean) / np.where(size > 0, size, 1.0)
+        x = (x - mean) / np.where(size > 1e-12 * np.abs(mean), size, 1.0)
         penalty = np.sqrt(self.ridge * train.sum()) * np.eye(x.shape[1])
         rows = np.concatenate([x[train], penalty])
         target = np.concatenate([y[train] - y[train].mean(), np.zeros(len(penalty))])
@@ -212,44 +195,14 @@ class LaggedRegression(Baseline):
         return np.where(whole, x @ coefficients + y[train].mean(), np.nan)
 
 
-@equation
-class BetweenSensors(Equation):
-    """Another equation of one variable on the stretch between two sensors, whose series, linear
-    between the records, are its Dirichlet values.
-
-    The inner equation and the series are leaves: it is compiled once for all their values.
-    """
-
-    inner: Any = parameter(None, "1", long_name="the equation on the same domain")
-    times: Any = parameter(None, "1", long_name="(n,) times of the records")
-    lower: Any = parameter(None, "1", long_name="(n,) values at the lower end")
-    upper: Any = parameter(None, "1", long_name="(n,) values at the upper end")
-    domain: Domain = Domain()
-    variables: Variables = Variables()
-
-    def rhs(self, f):
-        return self.inner.rhs(f)
-
-    def conditions(self):
-        (axis,), (name,) = self.domain.space, self.variables.names
-
-        def of(series: Any) -> Callable[[Mapping[str, Any]], Any]:
-            return lambda x: jnp.interp(x[self.domain.time], self.times, series)
-
-        return [
-            Dirichlet(axis, "lower", **{name: of(self.lower)}),
-            Dirichlet(axis, "upper", **{name: of(self.upper)}),
-        ]
-
-
 @dataclass(frozen=True)
 class ClassicalFit(Baseline):
     """The equation solved by the method of lines between two sensors, one parameter fitted.
 
-    Least squares over one uniform parameter by Brent's bounded search, in the logarithm where its
-    bounds are positive; after Horton, Wierenga & Nielsen, *Soil Sci. Soc. Am. J.* 47, 1983, 25-32,
-    who so find the diffusivity of a soil. The two sensors' series are Dirichlet values; the profile
-    at the first record is the cubic through all sensors seen then.
+    For one variable along one axis, of second order there. Least squares over one uniform parameter
+    by Brent's bounded search, in the logarithm where its bounds are positive; after Horton,
+    Wierenga & Nielsen, *Soil Sci. Soc. Am. J.* 47, 1983, 25-32, who so find the diffusivity of a
+    soil. The two sensors' series are Dirichlet values; the first profile is a cubic spline.
 
     Arguments:
         parameter: the equation's parameter.
@@ -262,9 +215,7 @@ class ClassicalFit(Baseline):
     parameter: str
     between: Sequence[float | str] | None = None
     fit: str = "all"
-    classical: Lines = field(
-        default_factory=lambda: Lines(n=25, solver="implicit", rtol=1e-5)
-    )
+    classical: Lines = field(default_factory=lambda: Lines(n=25, solver="implicit", rtol=1e-6))
 
     def predict(self, equation: Equation, observed: Observed) -> Prediction:
         """The fitted solution at all records of the sensors between the two.
@@ -276,39 +227,42 @@ class ClassicalFit(Baseline):
         choose("fit (baselines)", self.fit, ("all", "own"))
         bounds = self._bounds(equation, observed)
         times, known = as_series(equation, observed, known_values(observed))
-        failed = as_series(equation, observed, observed.held_out)[1].any(axis=0)
+        _, held_out = as_series(equation, observed, observed.held_out)
+        failed = np.any(held_out, axis=0)
         places = observed.coordinates[equation.domain.space[0]]
         pair = self._pair(equation, places, failed)
         inside = (places > places[pair[0]]) & (places < places[pair[1]])
-        use = inside & failed if self.fit == "own" else inside
-        seen = np.isfinite(known) & use
+        seen = np.isfinite(known) & (inside & failed if self.fit == "own" else inside)
         if not seen.any():
             raise PinnlabError("ClassicalFit (baselines): nothing is seen between the two sensors")
         with precision("float64"):
-            solve = self._solver(equation, times, places, known, pair)
+            solve = driven(equation, times, places, known, pair, self.classical)
+
+            def at(share: float) -> np.ndarray:
+                return solve(equation.replace(**{self.parameter: _between(share, bounds)}))
 
             def misfit(share: float) -> float:
-                return float(np.mean((solve(_between(share, bounds)) - known)[seen] ** 2))
+                try:
+                    return float(np.mean((at(share) - known)[seen] ** 2))
+                except PinnlabError:  # a value that cannot be solved with; raised again at the end
+                    return HOPELESS
 
             found = minimize_scalar(
                 misfit, bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-4}
             )
-            value = _between(float(found.x), bounds)
-            predicted = np.where(inside, solve(value), np.nan)
+            predicted = np.where(inside, at(found.x), np.nan)
+        value = _between(float(found.x), bounds)
         fitted = {self.parameter: value, "rmse_fitted": float(np.sqrt(found.fun))}
         return Prediction(as_tensor(equation, observed, predicted), fitted)
 
     def _bounds(self, equation: Equation, observed: Observed) -> tuple[float, float]:
         """The bounds of the parameter, once it is known that the equation is one to solve."""
         kind, variables = type(equation).__name__, equation.variables
-        if (
-            len(equation.domain.space) != 1
-            or variables.names != (observed.variable,)
-            or variables[observed.variable].order != 1
-        ):
+        alone = variables.names == (observed.variable,)
+        if len(equation.domain.space) != 1 or not alone or variables[observed.variable].order != 1:
             raise PinnlabError(
                 "ClassicalFit (baselines) solves equations of one variable, of order 1 in time, "
-                f"along one axis of space; {kind} is none: drop this baseline"
+                f"along one axis of space, and {kind} is none: leave this baseline out"
             )
         known = equation.parameters()
         choose("parameter (baselines)", self.parameter, known)
@@ -322,57 +276,19 @@ class ClassicalFit(Baseline):
 
     def _pair(self, equation: Equation, places: np.ndarray, failed: np.ndarray) -> tuple[int, int]:
         """The numbers of the lower and the upper sensor."""
-        whole = ", ".join(f"{place:g}" for place in places[~failed])
-        if self.between is None:
-            pair = np.flatnonzero(~failed)
-        else:
-            unit = equation.domain[equation.domain.space[0]].units
-            asked = [quantity(p, unit, "between (baselines)") for p in self.between]
-            near = np.isclose(places[:, None], asked).any(axis=1) if len(asked) == 2 else failed
-            pair = np.flatnonzero(near & ~failed)
-        if len(pair) < 2 or (self.between is not None and len(pair) != 2):
+        (axis,) = equation.domain.space
+        pair = whole = [i for i in np.argsort(places) if not failed[i]]
+        if self.between is not None:
+            unit = equation.domain[axis].units
+            asked = [quantity(place, unit, "between (baselines)") for place in self.between]
+            pair = [i for i in whole if np.isclose(places[i], asked).any()]
+        if len(pair) < 2 or (self.between is not None and len(pair) > 2):
             raise PinnlabError(
                 f"ClassicalFit (baselines): between={self.between}, but it takes the places of two "
-                f"sensors that never fail; these stand at {whole or '(none)'}"
+                f"sensors that never fail; these have {axis} = "
+                + ", ".join(f"{places[i]:g}" for i in whole)
             )
-        pair = pair[np.argsort(places[pair])]
         return int(pair[0]), int(pair[-1])
-
-    def _solver(
-        self,
-        equation: Equation,
-        times: np.ndarray,
-        places: np.ndarray,
-        known: np.ndarray,
-        pair: tuple[int, int],
-    ) -> Callable[[float], np.ndarray]:
-        """From the parameter's value to (n, sensors), NaN outside of the pair."""
-        (axis,), time = equation.domain.space, str(equation.domain.time)
-        stretch = {"lower": float(places[pair[0]]), "upper": float(places[pair[1]])}
-        span = {"lower": float(times[0]), "upper": float(times[-1])}
-        domain = equation.domain.updated({axis: {**stretch, "periodic": False}, time: span})
-        lower, upper = (_filled(times, known[:, i]) for i in pair)
-        first = known[0].copy()
-        first[list(pair)] = lower[0], upper[0]
-        at = np.isfinite(first)
-        profile = spline(places[at], first[at], min(3, at.sum() - 1))
-        inside = (places >= stretch["lower"]) & (places <= stretch["upper"])
-
-        def solve(value: float) -> np.ndarray:
-            inner = equation.replace(domain=domain, **{self.parameter: value})
-            cut = BetweenSensors(inner, times, lower, upper, domain, equation.variables)
-            grid = grid_of(cut, self.classical.n, self.classical.schemes)
-            start = State({cut.variables.names[0]: jnp.asarray(profile(grid.nodes[axis]))}, {})
-            solution = solve_lines(
-                cut, grid, times, self.classical.solver, self.classical.rtol, initial=start
-            )
-            values = np.full(known.shape, np.nan)
-            values[:, inside] = solution(
-                cut.variables.names[0], **{time: times[:, None], axis: places[inside]}
-            )
-            return values
-
-        return solve
 
 
 def _between(share: float, bounds: tuple[float, float]) -> float:
@@ -381,11 +297,3 @@ def _between(share: float, bounds: tuple[float, float]) -> float:
     if lower > 0:
         return lower * (upper / lower) ** share
     return lower + (upper - lower) * share
-
-
-def _filled(times: np.ndarray, series: np.ndarray) -> np.ndarray:
-    """A (n,) series, linear over the records that it lacks."""
-    seen = np.isfinite(series)
-    if not seen.any():
-        raise PinnlabError("ClassicalFit (baselines): a sensor of the pair has no record")
-    return np.interp(times, times[seen], series[seen])

@@ -16,6 +16,7 @@ from pinnlab.core.units import quantity
 from pinnlab.equations.base import Equation
 from pinnlab.models import Model
 from pinnlab.optimizers import Gradient, Optimizer
+from pinnlab.terms import Prior
 from pinnlab.train import Phase, Trainer
 
 
@@ -109,6 +110,22 @@ def build_model(cfg: DictConfig) -> Model:
     return Model(instantiate(cfg.network, "network"), **settings)
 
 
+def build_priors(cfg: DictConfig, equation: Equation) -> dict[str, Prior]:
+    """The priors of learned parameters.
+
+    Raises:
+        PinnlabError: a name that is no parameter, or settings that a prior does not have.
+    """
+    made = {}
+    for name, given in cfg.priors.items():
+        choose("parameter (priors)", str(name), equation.parameters())
+        settings = {k: float(v) for k, v in given.items() if v is not None}
+        for key in settings:
+            choose(f"key of priors.{name}", key, [f.name for f in dataclasses.fields(Prior)])
+        made[str(name)] = Prior(**settings)
+    return made
+
+
 def build_trainer(cfg: DictConfig) -> Trainer:
     """The trainer with its phases; ``steps`` cuts them, ``budget`` bounds their time.
 
@@ -133,6 +150,7 @@ def build_trainer(cfg: DictConfig) -> Trainer:
                 points=int(given.get("points", 1000)),
                 sampler=instantiate(given.get("sampler", cfg.sampler), "sampler"),
                 resample=int(given.get("resample", 0)),
+                reach=float(given.get("reach", 1.0)),
             )
         )
         left -= steps

@@ -1,18 +1,21 @@
 r"""Intervals of learned parameters by the Gauss-Newton (Laplace) approximation.
 
-With the weighted rows' Jacobian J at the end of a training, L = |r|^2 and a loss whose data part
-is :math:`w N^{-1}\sum (\Delta/\sigma)^2`, the covariance of all parameters is
+Each source of rows k (data, residual, prior) counts by its own mean square :math:`s_k^2` and its
+number of independent rows :math:`n_k`, so that the precision of all parameters is
 
-.. math:: C = s^2\,\frac{w}{N_{\mathrm{eff}}}\,(J^\top J)^{-1}
+.. math:: H = \sum_k \frac{n_k}{N_k s_k^2} J_k^\top J_k,
 
-where :math:`s^2` is the mean square of the data rows and :math:`N_{\mathrm{eff}} = N(1-\rho)/(1+\rho)`
-counts rows that are correlated along time with lag-one correlation :math:`\rho` (Bayley & Hammersley,
-1946). Ends are those of +-1.96 standard deviations of the free parameter, mapped back. With several
-seeds the spread over seeds is added to the variance.
+with priors taken as they are stated. Errors are correlated along time: for each place
+:math:`n = N/\tau`, :math:`\tau = 1 + 2\sum_l\rho_l` summed while positive (Geyer, *Statistical
+Science* 7, 1992). The residual's rows are not given more weight than the data's number of
+independent ones. The 95 % interval is :math:`\pm1.96` standard deviations of the free parameter,
+mapped back; with several seeds their variance is added. It does not cover an error of the
+equation itself or of the observations' places.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -21,11 +24,11 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from pinnlab.core.parameters import from_free
-from pinnlab.terms import DataTerm, Problem
+from pinnlab.terms import DataTerm, PriorTerm, Problem
 from pinnlab.train import Trainer
 from pinnlab.train.compiled import Compiled
 
-_RIDGE = 1e-12  # of the mean diagonal; directions of the network that no row sees
+_RIDGE = 1e-12  # of the mean diagonal; for directions of the network that no row sees
 _NORMAL_95 = 1.96
 
 
@@ -33,44 +36,85 @@ def intervals(problem: Problem, trainer: Trainer, params: Any) -> dict[str, tupl
     """(value, lower, upper) of each learned parameter in SI; arrays for a profile's knots."""
     if not problem.learned:
         return {}
-    many = trainer.seeds > 1
-    each = [jax.tree.map(lambda a, i=i: a[i], params) if many else params for i in range(trainer.seeds)]
-    moments = [_free_moments(problem, trainer, p) for p in each]
-    free = np.stack([m for m, _ in moments])
-    variance = np.mean([v for _, v in moments], axis=0) + (free.var(axis=0) if many else 0.0)
-    middle, half = free.mean(axis=0), _NORMAL_95 * np.sqrt(variance)
-    _, unravel = ravel_pytree(each[0]["equation"])
+    compiled = Compiled(
+        problem, trainer.phases[-1], trainer.weights, trainer.fresh, np.array([trainer.seed])
+    )
+    rows = jax.jit(lambda p, batch: _rows_and_slopes(problem, p, batch))
+    free, variances = [], []
+    for i in range(trainer.seeds):
+        one = jax.tree.map(lambda a, i=i: a[i], params) if trainer.seeds > 1 else params
+        batch = compiled.start(0, one, None)["batch"]
+        variances.append(_variance(problem, rows(one, batch), batch, one))
+        free.append(np.asarray(ravel_pytree(one["equation"])[0]))
+    variance = np.mean(variances, axis=0) + np.var(free, axis=0)
+    middle, half = np.mean(free, axis=0), _NORMAL_95 * np.sqrt(variance)
+    _, unravel = ravel_pytree(one["equation"])
     ends = [unravel(jnp.asarray(x)) for x in (middle, middle - half, middle + half)]
     known = problem.equation.parameters()
 
     def si(tree: Any, name: str) -> np.ndarray:
-        leaf = jax.tree.leaves(tree[name])[0]
-        return np.asarray(from_free(leaf, known[name].bounds))
+        return np.asarray(from_free(jax.tree.leaves(tree[name])[0], known[name].bounds))
 
     return {name: tuple(si(end, name) for end in ends) for name in problem.learned}
 
 
-def _free_moments(problem: Problem, trainer: Trainer, params: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Value and variance of the free equation parameters of one seed."""
-    compiled = Compiled(problem, trainer.phases[-1], trainer.weights, 1, np.array([trainer.seed]))
-    state = compiled.start(0, params, None)
-    _, jacobian = jax.jit(problem.jacobian)(params, state["batch"], state["weights"])
-    names = [term.name for term in problem.terms if isinstance(term, DataTerm)]
-    rows = np.concatenate([np.ravel(problem.raw(n, params, state["batch"][n])) for n in names])
-    count = rows.size * _independent(rows)
-    scale = float(np.mean(rows**2)) * float(np.mean([state["weights"][n] for n in names])) / count
-    gram = np.asarray(jacobian.T @ jacobian)
-    gram[np.diag_indices_from(gram)] += _RIDGE * np.trace(gram) / gram.shape[0]
-    value, _ = ravel_pytree(params["equation"])
-    size = value.size  # "equation" precedes "network" in the flattened order
-    inverse = np.linalg.solve(gram, np.eye(gram.shape[0], size))
-    return np.asarray(value), scale * np.diag(inverse[:size])
+def _rows_and_slopes(problem: Problem, params: Any, batch: Mapping[str, Any]) -> dict[str, Any]:
+    """For each term its unweighted (N, k) rows and their (N k, P) Jacobian."""
+    made = {}
+    for name, columns in batch.items():
+        count = next(iter(columns.values())).shape[0]
+        weight = {name: jnp.asarray(float(count))}  # undoes the division by N
+        flat, slopes = problem.jacobian(params, {name: columns}, weight)
+        made[name] = (flat, slopes)
+    return made
 
 
-def _independent(rows: np.ndarray) -> float:
-    """The share of independent rows among correlated ones."""
-    centred = rows - rows.mean()
-    rho = float(np.sum(centred[1:] * centred[:-1]) / max(np.sum(centred**2), 1e-300))
-    return (1.0 - rho) / (1.0 + rho) if rho > 0 else 1.0
+def _variance(
+    problem: Problem, made: Mapping[str, tuple], batch: Mapping[str, Any], params: Any
+) -> np.ndarray:
+    """The variances of the free equation parameters."""
+    time, terms = problem.equation.domain.time, problem.by_name
+    counts = {
+        name: _independent(np.asarray(made[name][0]), batch[name], time)
+        for name, term in terms.items()
+        if isinstance(term, DataTerm)
+    }
+    seen = sum(counts.values())
+    precision = 0.0
+    for name, (rows, slopes) in made.items():
+        size = rows.shape[0]
+        if isinstance(terms[name], PriorTerm):
+            factor = 1.0
+        else:
+            count = counts.get(name, min(size, seen))
+            factor = count / (size * float(jnp.mean(rows**2)))
+        precision = precision + factor * np.asarray(slopes.T @ slopes)
+    precision[np.diag_indices_from(precision)] += _RIDGE * np.trace(precision) / len(precision)
+    size = ravel_pytree(params["equation"])[0].size  # "equation" comes before "network"
+    inverse = np.linalg.solve(precision, np.eye(len(precision), size))
+    return np.diag(inverse[:size])
 
 
+def _independent(rows: np.ndarray, columns: Mapping[str, Any], time: str | None) -> float:
+    """The number of independent rows, place by place along time."""
+    if time is None:
+        return float(rows.size)
+    places = np.stack([np.asarray(columns[a]) for a in columns if a[0] != "_" and a != time])
+    total = 0.0
+    for place in np.unique(places, axis=1).T:
+        here = np.all(places == place[:, None], axis=0)
+        series = rows[here][np.argsort(np.asarray(columns[time])[here])]
+        total += series.size / _correlation_time(series)
+    return total
+
+
+def _correlation_time(series: np.ndarray) -> float:
+    """1 + 2 sum of the autocorrelations up to the first that is not positive."""
+    if series.size < 3 or np.ptp(series) == 0:
+        return 1.0
+    spectrum = np.fft.rfft(series - series.mean(), 2 * series.size)
+    correlation = np.fft.irfft(np.abs(spectrum) ** 2)[: series.size]
+    correlation /= correlation[0]
+    negative = np.flatnonzero(correlation <= 0)
+    last = negative[0] if negative.size else series.size
+    return float(1.0 + 2.0 * correlation[1:last].sum())

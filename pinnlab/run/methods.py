@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from pinnlab.core.errors import DivergenceError, PinnlabError
 from pinnlab.core.parameters import Profile
 from pinnlab.equations.base import Equation
 from pinnlab.models import NetworkReading
-from pinnlab.run.build import build_model, build_trainer
+from pinnlab.run.build import build_model, build_priors, build_trainer
 from pinnlab.run.config import fingerprint
 from pinnlab.run.observed import Observed
 from pinnlab.run.reference import Reference, relative_l2
@@ -98,7 +98,8 @@ def pinn(
     """Train a network, continuing from the folder's checkpoint if there is one."""
     model, trainer = build_model(cfg), build_trainer(cfg)
     seen = [observed.training()] if observed else []
-    problem = Problem(equation, model, default_terms(equation, model, seen), list(cfg.infer))
+    terms = default_terms(equation, model, seen, build_priors(cfg, equation))
+    problem = Problem(equation, model, terms, list(cfg.infer))
 
     def reading(params: Any) -> NetworkReading:
         return NetworkReading(equation, model, params, trainer.seeds)
@@ -189,7 +190,7 @@ def _learned(
         if isinstance(coefficient, Profile):
             here = {coefficient.axis: jnp.asarray(coordinates[coefficient.axis])}
             ends = (
-                np.asarray(Profile(coefficient.axis, coefficient.knots, np.asarray(v)).at(here))
+                np.asarray(replace(coefficient, values=np.asarray(v)).at(here))
                 for v in (value, lower, upper)
             )
             made[name] = tuple(ends)

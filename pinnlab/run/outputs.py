@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -220,10 +220,7 @@ def _observations(
         dims.append(names[axis] if same else f"{names[axis]}_observed")
         if not same:
             made = _coordinate(dims[-1], domain[axis], values, axis, domain, "")
-            more.append(
-                Coordinate(made.name, made.values, made.units, f"{made.long_name} of the sensors",
-                           made.standard_name, "", made.positive)
-            )
+            more.append(replace(made, long_name=f"{made.long_name} of the sensors", bounds=None))
     variable = result.equation.variables[seen.variable]
     name, units = readable(seen.variable, variable), variable.units
     quantities = [

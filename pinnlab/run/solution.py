@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ def trained(reading: NetworkReading, facts: Mapping[str, Any]) -> Solution:
     for name in reading.params["equation"]:
         value = reading.parameter(name)
         if isinstance(value, Profile):
-            value = Profile(value.axis, value.knots, np.asarray(value.values).mean(axis=0))
+            value = replace(value, values=np.asarray(value.values).mean(axis=0))
         else:
             value = float(np.mean(value))
         means[name] = value

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import flax.linen as nn
 import numpy as np
 
 from pinnlab.core.conditions import Observations
@@ -27,7 +26,7 @@ def solve(
     equation: Equation,
     method: str | Classical = "pinn",
     *,
-    network: nn.Module | None = None,
+    network: Any = None,
     observations: Sequence[Observations] = (),
     infer: Sequence[str] = (),
     trainer: Trainer | None = None,

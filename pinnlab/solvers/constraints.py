@@ -32,11 +32,16 @@ Arrays = Mapping[str, Any]
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Prepared:
-    """The inverse of the constraints' operator: by symbol (modes, m, m), or factorised."""
+    """The inverse of the constraints' operator.
+
+    ``inverse`` is the real and the imaginary part of the symbol's (*modes, m, m), or the factors
+    of the matrix. Where the operator is not the same always, ``constant`` is False.
+    """
 
     by_symbol: bool = field(metadata={"static": True})
-    inverse: Any = None
-    constant: Any = True
+    inverse: tuple[Any, Any]
+    constant: Any
+    linear: Any
 
 
 def constrained(equation: Equation) -> list[str]:
@@ -48,14 +53,15 @@ def prepare(equation: Equation, grid: Grid, values: Arrays, rates: Arrays, t: An
     """What :func:`solve` needs, or None without constraints.
 
     Raises:
-        PinnlabError: more than 4096 unknowns where only a dense solve is possible.
+        PinnlabError: more than 4096 unknowns where only a dense solve is possible, or a
+            constraint that is not linear in the variables of order 0.
     """
     names = constrained(equation)
     if not names:
         return None
     if all(isinstance(scheme, Fourier) for _, scheme, _ in grid.items):
         found = _by_symbol(equation, grid, dict(values), dict(rates), t)
-        if isinstance(found.constant, jax.core.Tracer) or bool(found.constant):
+        if _true(found.constant):
             return found
     size = len(names) * math.prod(grid.shape)
     if size > LARGEST:
@@ -64,7 +70,24 @@ def prepare(equation: Equation, grid: Grid, values: Arrays, rates: Arrays, t: An
             f"the grid {grid.shape}; a dense solve takes {LARGEST} at most: use fewer points, or "
             "periodic axes and constant coefficients, where it is solved by its Fourier symbol"
         )
-    return _by_matrix(equation, grid, dict(values), dict(rates), t)
+    found = _by_matrix(equation, grid, dict(values), dict(rates), t)
+    if not _true(found.linear):
+        raise PinnlabError(
+            f"the constraint of '{names[0]}' in {type(equation).__name__}.rhs is not linear in the "
+            "variables of order 0, which the method of lines needs: solve it for the variable, or "
+            "give that variable an evolution equation of its own"
+        )
+    return found
+
+
+def _true(flag: Any) -> bool:
+    """Whether *flag* holds, as far as can be told while tracing."""
+    return isinstance(flag, jax.core.Tracer) or bool(flag)
+
+
+def symbol_holds(equation: Equation, grid: Grid) -> bool:
+    """Whether the constraints are linear with constant coefficients on a periodic grid."""
+    return bool(_by_symbol(equation, grid, {}, {}, None).constant)
 
 
 def solve(
@@ -76,53 +99,57 @@ def solve(
     names = constrained(equation)
     zero = jnp.zeros((len(names), *grid.shape), jnp.result_type(float))
     if prepared.by_symbol:
-        w = _convolve(prepared.inverse, -_rows(equation, grid, values, rates, t)(zero))
+        w = _convolve(jax.lax.complex(*prepared.inverse), -rows(equation, grid, values, rates, t)(zero))
         # A symbol that does not hold (under tracing nothing can be raised) is no solution: make
         # what follows unusable rather than wrong.
         return dict(zip(names, jnp.where(prepared.constant, w, jnp.nan), strict=True))
-    rows = _closed_rows(equation, grid, values, rates, t)
-    start = rows(zero).ravel()
+    closed = _closed_rows(equation, grid, values, rates, t)
+    start = closed(zero).ravel()
     w = jax.lax.cond(
         prepared.constant,
         lambda: jsl.lu_solve(prepared.inverse, -start),
-        lambda: jnp.linalg.solve(_matrix(rows, zero), -start),
+        lambda: jnp.linalg.solve(jacobian(closed, zero), -start),
     )
     w = dict(zip(names, w.reshape(zero.shape), strict=True))
     return close(grid, equation.conditions(), w, t)
 
 
-def _rows(equation: Equation, grid: Grid, values: Arrays, rates: Arrays, t: Any) -> Callable:
+def rows(equation: Equation, grid: Grid, values: Arrays, rates: Arrays, t: Any) -> Callable:
     """w -> R(w), both (variables of order 0, *grid)."""
     names = constrained(equation)
 
-    def rows(w: Any) -> Any:
+    def inside(w: Any) -> Any:
         whole = {**values, **dict(zip(names, w, strict=True))}
         f = GridField(grid, whole, t, rates)
         sides = equation.rhs(f)
         return jnp.stack(list(f.project({name: sides[name] for name in names}).values()))
 
-    return rows
+    return inside
 
 
 def _closed_rows(
     equation: Equation, grid: Grid, values: Arrays, rates: Arrays, t: Any
 ) -> Callable:
-    """As :func:`_rows`, with the boundary conditions in place of the rows of their end nodes."""
+    """As :func:`rows`, with the boundary conditions in place of the rows of their end nodes."""
     names, conditions = constrained(equation), equation.conditions()
-    inside = _rows(equation, grid, values, rates, t)
+    inside = rows(equation, grid, values, rates, t)
     masks = jnp.stack([free(grid, conditions, name) for name in names])
 
-    def rows(w: Any) -> Any:
+    def whole(w: Any) -> Any:
         closed = close(grid, conditions, dict(zip(names, w, strict=True)), t)
         stacked = jnp.stack(list(closed.values()))
         return jnp.where(masks, inside(stacked), w - stacked)
 
-    return rows
+    return whole
 
 
-def _matrix(rows: Callable, zero: Any) -> Any:
-    size = zero.size
-    return jax.jacfwd(lambda w: rows(w.reshape(zero.shape)).ravel())(zero.ravel()).reshape(size, size)
+def jacobian(function: Callable, at: Any) -> Any:
+    """The (size, size) Jacobian of *function* at *at*, by blocks of columns to bound memory."""
+
+    def column(direction: Any) -> Any:
+        return jax.jvp(function, (at,), (direction.reshape(at.shape),))[1].ravel()
+
+    return jax.lax.map(column, jnp.eye(at.size, dtype=at.dtype), batch_size=256).T
 
 
 def _elsewhere(equation: Equation, values: Arrays, t: Any) -> tuple[dict[str, Any], Any]:
@@ -138,6 +165,13 @@ def _elsewhere(equation: Equation, values: Arrays, t: Any) -> tuple[dict[str, An
     return moved, t if time is None else t + 0.37 * equation.domain[time].length
 
 
+def _probe(equation: Equation, zero: Any) -> Any:
+    """Random values of the variables' own magnitude."""
+    scale = [equation.variables[name].scale for name in constrained(equation)]
+    size = jnp.asarray(scale, zero.dtype).reshape(-1, *[1] * (zero.ndim - 1))
+    return size * jax.random.normal(jax.random.key(8), zero.shape, zero.dtype)
+
+
 def _agree(a: Any, b: Any) -> Any:
     return jnp.max(jnp.abs(a - b)) <= 1e4 * jnp.finfo(a.dtype).eps * jnp.max(jnp.abs(a))
 
@@ -148,26 +182,31 @@ def _by_matrix(equation: Equation, grid: Grid, values: Any, rates: Any, t: Any) 
     here = _closed_rows(equation, grid, values, rates, t)
     moved, later = _elsewhere(equation, values, t)
     there = _closed_rows(equation, grid, moved, rates, later)
-    probe = jax.random.normal(jax.random.key(8), zero.shape, zero.dtype)
-    constant = _agree(*(rows(probe) - rows(zero) for rows in (here, there)))
-    return Prepared(False, jsl.lu_factor(_matrix(here, zero)), constant)
+    probe = _probe(equation, zero)
+    matrix, response = jacobian(here, zero), (here(probe) - here(zero)).ravel()
+    linear = _agree(matrix @ probe.ravel(), response)
+    constant = _agree((there(probe) - there(zero)).ravel(), response)
+    # As for a symbol: what is not linear must not go unseen where nothing can be raised.
+    return Prepared(False, jsl.lu_factor(jnp.where(linear, matrix, jnp.nan)), constant, linear)
 
 
 @partial(jax.jit, static_argnames="grid")
 def _by_symbol(equation: Equation, grid: Grid, values: Any, rates: Any, t: Any) -> Prepared:
     m, shape = len(constrained(equation)), grid.shape
     zero = jnp.zeros((m, *shape), jnp.result_type(float))
-    here = _rows(equation, grid, values, rates, t)
+    here = rows(equation, grid, values, rates, t)
     start, origin = here(zero), (0,) * len(shape)
     columns = [here(zero.at[(j, *origin)].set(1.0)) - start for j in range(m)]
     symbol = jnp.stack([_forward(column) for column in columns], axis=-1)  # (m, *modes, m)
     symbol = jnp.moveaxis(symbol, 0, -2)
-    probe = jax.random.normal(jax.random.key(8), zero.shape, zero.dtype)
+    probe = _probe(equation, zero)
     moved, later = _elsewhere(equation, values, t)
-    there = _rows(equation, grid, moved, rates, later)
+    there = rows(equation, grid, moved, rates, later)
     response = _convolve(symbol, probe)
     constant = _agree(here(probe) - start, response) & _agree(there(probe) - there(zero), response)
-    return Prepared(True, _pseudo_inverse(symbol), constant)
+    inverse = _pseudo_inverse(symbol)
+    # In two real parts: Diffrax, which carries them, warns of complex numbers.
+    return Prepared(True, (inverse.real, inverse.imag), constant, constant)
 
 
 def _pseudo_inverse(symbol: Any) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+import jax
 import jax.numpy as jnp
 
 from pinnlab.core.closure import close, close_rates, free
@@ -57,6 +57,21 @@ class Discretisation(Protocol):
 def evolving(equation: Equation, order: int = 1) -> list[str]:
     """The variables of at least this order in time."""
     return [name for name in equation.variables if equation.variables[name].order >= order]
+
+
+def untraced(equation: Equation) -> Equation:
+    """The equation itself, or with defaults for those parameters that are traced."""
+    changes = {}
+    for name, known in type(equation).parameters().items():
+        leaves = jax.tree.leaves(getattr(equation, name))
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+            changes[name] = known.default
+    if any(value is None for value in changes.values()):
+        raise PinnlabError(
+            f"the solver cannot be chosen for {type(equation).__name__} with traced parameters "
+            "that have no default: say solver='explicit' or 'implicit'"
+        )
+    return equation.replace(**changes) if changes else equation
 
 
 def slope(equation: Equation, basis: Discretisation, prepared: Any, t: Any, y: State) -> State:
@@ -119,10 +134,7 @@ class GridDiscretisation:
         return State({name: {**values, **rest}[name] for name in equation.variables}, rates)
 
     def solution(self, times: Any, kept: State, statistics: Mapping[str, Any]) -> GridSolution:
-        size = math.prod(self.grid.shape)
-        return solution(
-            self.grid, times, kept.values, kept.rates, {**statistics, "points": size}
-        )
+        return solution(self.grid, times, kept.values, kept.rates, statistics)
 
     def _closed(self, equation: Equation, t: Any, y: State) -> State:
         conditions = equation.conditions()

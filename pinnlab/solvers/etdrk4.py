@@ -8,7 +8,6 @@ Kassam & Trefethen, 2005). Nobody writes L and N: :mod:`pinnlab.solvers.split` f
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,7 +28,7 @@ from pinnlab.solvers.split import Split, split
 
 
 @jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # hashed by identity: jax.jit takes it as a function
 class ETDRK4:
     """One step of ETDRK4 for one equation, grid and step; a pytree.
 
@@ -57,22 +56,22 @@ class ETDRK4:
 
     def forward(self, values: Mapping[str, Any]) -> Any:
         """The state: spectra of the evolving variables, (evolving, *modes)."""
-        return self._transform(jnp.stack([values[name] for name in self.split.evolving]))
+        return symbols.to_modes(jnp.stack([values[name] for name in self.split.function.evolving]))
 
     def backward(self, state: Any) -> dict[str, Any]:
         """All variables on the grid, constrained ones included, from a state."""
         rest = jnp.sum(self.constraints * state[None], axis=1)
-        grid = self._restore(jnp.concatenate([state, rest]))
-        return dict(zip(self.split.rows, grid, strict=True))
+        grid = symbols.to_grid(jnp.concatenate([state, rest]), self.grid)
+        return dict(zip(self.split.function.rows, grid, strict=True))
 
     def nonlinear(self, state: Any, time: Any) -> Any:
         """The transform of N(u, t), not yet dealiased."""
         known = self._needed(state)
         none = jnp.zeros((), self._real)
-        slots = [known.get(j, none) for j in range(len(self.split.slots))]
+        slots = [known.get(j, none) for j in range(len(self.split.function.slots))]
         x = {a: jnp.asarray(c, self._real) for a, c in self.grid.coordinates.items()}
         x[str(self.equation.domain.time)] = time
-        rows = self.split.evaluate(self.equation, slots, x)[: len(self.split.evolving)]
+        rows = self.split.function(self.equation, slots, x)[: len(self.split.function.evolving)]
         whole = [
             jnp.broadcast_to(
                 row - sum(self.linear[i, j] * known[j] for j in self.split.taken[i] if j in known),
@@ -80,7 +79,7 @@ class ETDRK4:
             )
             for i, row in enumerate(rows)
         ]
-        return self._transform(jnp.stack(whole).astype(self._real))
+        return symbols.to_modes(jnp.stack(whole).astype(self._real))
 
     def __call__(self, state: Any, time: Any) -> Any:
         """The state one step after *time*."""
@@ -107,15 +106,8 @@ class ETDRK4:
             sum(m * state[v] for v, m in zip(made, by, strict=True))
             for made, by in zip(self.sources, self.multipliers, strict=True)
         ]
-        return dict(zip(self.split.needed, self._restore(jnp.stack(spectra)), strict=True))
-
-    def _transform(self, values: Any) -> Any:
-        return jnp.fft.rfftn(values, axes=tuple(range(1, 1 + len(self.grid.shape))))
-
-    def _restore(self, spectra: Any) -> Any:
-        return jnp.fft.irfftn(
-            spectra, self.grid.shape, axes=tuple(range(1, 1 + len(self.grid.shape)))
-        )
+        values = symbols.to_grid(jnp.stack(spectra), self.grid)
+        return dict(zip(self.split.needed, values, strict=True))
 
 
 def etdrk4(
@@ -150,7 +142,7 @@ def etdrk4(
         jnp.asarray(linear, real),
         tuple(jnp.asarray(c, spectral) for c in (whole, half, *[keep[None] * c for c in rest])),
         jax.tree.map(lambda m: jnp.asarray(m, spectral), multipliers),
-        jnp.asarray(made[len(parts.evolving) :], spectral),
+        jnp.asarray(made[len(parts.function.evolving) :], spectral),
     )
 
 
@@ -178,6 +170,7 @@ def solve_etdrk4(
         DivergenceError: the solution left the finite numbers.
     """
     domain = equation.domain
+    equation.check()
     counts, step = _counts(domain, times, steps)
     stepper = etdrk4(equation, n, step, dealias)
     if initial is None:
@@ -185,8 +178,7 @@ def solve_etdrk4(
     values = _integrate(stepper, stepper.forward(initial), counts)
     if not isinstance(next(iter(values.values())), jax.core.Tracer):
         _check_finite(equation, values, times, steps)
-    size = math.prod(stepper.grid.shape)
-    statistics = {"solver": "ETDRK4", "steps": int(steps), "points": size}
+    statistics = {"solver": "ETDRK4", "steps": int(steps)}
     return solution(stepper.grid, np.asarray(times, float), values, statistics=statistics)
 
 
@@ -236,10 +228,10 @@ def _fraction(degree: int | None, dealias: float | None) -> float:
 def _multipliers(split: Split, grid: Grid, made: Any, keep: Any) -> Any:
     """For each slot of the nonlinear part what it is made of, and by which symbols."""
     sources, multipliers = [], []
-    for name, orders in (split.slots[j] for j in split.needed):
-        row = split.rows.index(name)
-        own = row < len(split.evolving)
-        through = (row,) if own else tuple(range(len(split.evolving)))
+    for name, orders in (split.function.slots[j] for j in split.needed):
+        row = split.function.rows.index(name)
+        own = row < len(split.function.evolving)
+        through = (row,) if own else tuple(range(len(split.function.evolving)))
         factor = keep * symbols.derivative(grid, orders)
         sources.append(through)
         multipliers.append(tuple(factor if own else factor * made[row, v] for v in through))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,19 +30,24 @@ class GridSolution:
         times: (T,) increasing times, or None for a steady solution.
         values: for each variable (T, *shape), or (*shape) if steady.
         rates: for each variable of order 2 its rate, as *values*.
-        statistics: what the solver says of itself (steps, method).
+        facts: what the solver says of itself (steps, method), as pairs; see ``statistics``.
     """
 
     grid: Grid = field(metadata={"static": True})
     times: Any
     values: Mapping[str, Any]
     rates: Mapping[str, Any] = field(default_factory=dict)
-    statistics: Mapping[str, Any] = field(default_factory=dict)
+    facts: tuple[tuple[str, Any], ...] = field(default=(), metadata={"static": True})
 
     @property
     def domain(self) -> Domain:
         """The axes with their units and metric."""
         return self.grid.domain
+
+    @property
+    def statistics(self) -> dict[str, Any]:
+        """What the solver says of itself; counts are missing where the solve was traced."""
+        return dict(self.facts)
 
     def __call__(self, name: str, **coords: Any) -> Any:
         """*name* at coordinates of every axis (scalars or arrays that broadcast).
@@ -139,7 +145,18 @@ def solution(
     so that it can be asked outside the precision that it was made in."""
     known = {"values": dict(values), "rates": dict(rates or {}), "times": times}
     known = jax.tree.map(lambda a: a if isinstance(a, jax.core.Tracer) else np.asarray(a), known)
-    return GridSolution(grid, statistics=dict(statistics or {}), **known)
+    points = math.prod(grid.shape)
+    said = {**(statistics or {}), "points": points}
+    facts = [(k, _plain(v)) for k, v in said.items() if not isinstance(v, jax.core.Tracer)]
+    return GridSolution(grid, facts=tuple(facts), **known)
+
+
+def _plain(value: Any) -> Any:
+    """A concrete array of one number as that number; a whole one as an integer."""
+    if not isinstance(value, (jax.Array, np.ndarray)):
+        return value
+    number = float(value)
+    return int(number) if number.is_integer() else number
 
 
 def _module(values: Any) -> tuple[Any, Any]:

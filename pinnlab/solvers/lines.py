@@ -67,12 +67,13 @@ def solve_lines(
     equation.check()
     choose("solver", solver, SOLVERS)
     basis: Discretisation = GridDiscretisation(grid) if isinstance(grid, Grid) else grid
-    start, saved = _times(equation, times)
+    lower, saved = _times(equation, times)
+    start = jnp.asarray(lower, jnp.result_type(float))
     rtol = rtol if rtol is not None else max(1e-8, 1e3 * float(jnp.finfo(float).eps))
     state = initial if initial is not None else basis.initial(equation)
     prepared = basis.prepare(equation, start, state)
     if solver == "auto":
-        span = saved[-1] - float(start)
+        span = float(saved[-1]) - lower
         solver = "implicit" if is_stiff(equation, basis, state, span) else "explicit"
     method = "Kvaerno5" if solver == "implicit" else ("Dopri8" if rtol < 1e-5 else "Tsit5")
     kept, statistics, result, reached = _integrate(
@@ -88,7 +89,6 @@ def solve_lines(
     )
     if not isinstance(reached, jax.core.Tracer):
         _check(equation, method, result, float(reached), kept, saved)
-        statistics = {name: int(count) for name, count in statistics.items()}
     return basis.solution(saved, kept, {"solver": method, "rtol": rtol, **statistics})
 
 
@@ -161,7 +161,7 @@ def _controller(method: str, tolerance: tuple[float, float], start: Any, times: 
     return diffrax.ClipStepSizeController(controller, step_ts=times)
 
 
-def _times(equation: Equation, times: Sequence[float]) -> tuple[Any, np.ndarray]:
+def _times(equation: Equation, times: Sequence[float]) -> tuple[float, np.ndarray]:
     kind, time = type(equation).__name__, equation.domain.time
     if time is None or not evolving(equation):
         raise PinnlabError(
@@ -173,7 +173,7 @@ def _times(equation: Equation, times: Sequence[float]) -> tuple[Any, np.ndarray]
             f"the times of a solve must increase from {time}={axis.lower:g} {axis.units} on, "
             f"got {saved[:3]}..."
         )
-    return jnp.asarray(axis.lower, jnp.result_type(float)), saved
+    return axis.lower, saved
 
 
 def _check(
@@ -190,7 +190,7 @@ def _check(
         other = "solver='implicit'" if method != "Kvaerno5" else "a looser rtol"
         raise PinnlabError(f"{where}: it took max_steps steps; try {other}, or raise max_steps")
     raise DivergenceError(
-        f"{where}: the solution or its rate is no longer finite there. Check the sign of the "
+        f"{where}: the solution or its rate leaves the finite numbers there. Check the sign of the "
         "terms in rhs, the conditions (a side without one where the equation needs it), and "
         "whether the problem has a solution that long"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import partial
 from typing import Any
 
@@ -10,9 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from pinnlab.core.errors import PinnlabError
 from pinnlab.equations.base import Equation
-from pinnlab.solvers.discretisation import Discretisation, State, scales, slope
+from pinnlab.solvers.discretisation import Discretisation, State, scales, slope, untraced
 
 _LARGEST_IMPLICIT = 4096  # unknowns: the Jacobian is dense
 _IMPLICIT_STEPS = 300  # what a smooth solution takes at a tolerance of 1e-8
@@ -26,9 +24,9 @@ def is_stiff(equation: Equation, basis: Discretisation, state: State, span: floa
     half as many as there are unknowns for the Jacobian and its factors. Where parameters are
     traced, the estimate is made with their defaults.
     """
-    known = _untraced(equation)
+    known = untraced(equation)
     with jax.ensure_compile_time_eval():
-        if known is not equation:
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(state)):
             state = basis.initial(known)
         radius = float(spectral_radius(known, state, basis))
     size = sum(leaf.size for leaf in jax.tree.leaves(state))
@@ -64,18 +62,3 @@ def spectral_radius(
     _, growth = jax.lax.scan(one, vector / jnp.linalg.norm(vector), length=iterations)
     late = growth[iterations // 2 :]
     return jnp.exp(jnp.mean(jnp.log(jnp.maximum(late, jnp.finfo(late.dtype).tiny))))
-
-
-def _untraced(equation: Equation) -> Equation:
-    """The equation itself, or with the defaults of those parameters that are traced."""
-    changes = {}
-    for name, known in type(equation).parameters().items():
-        leaves = jax.tree.leaves(getattr(equation, name))
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
-            changes[name] = known.default
-    if any(value is None or value is dataclasses.MISSING for value in changes.values()):
-        raise PinnlabError(
-            f"solver='auto' cannot be chosen for {type(equation).__name__} with traced parameters "
-            "that have no default: say solver='explicit' or 'implicit'"
-        )
-    return equation.replace(**changes) if changes else equation

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pinnlab.core.domain import Domain
 from pinnlab.equations.base import Equation
 from pinnlab.models.model import Model
 
 Batch = Mapping[str, Any]  # columns of (N,) arrays: one for each axis, and what the term adds
+
+
+def spread(domain: Domain, axes: Sequence[str], unit: Any, reach: float) -> dict[str, Any]:
+    """Columns of the named *axes* from the unit cube, time only up to its share *reach*."""
+    return {
+        axis: domain[axis].lower
+        + domain[axis].length * (reach if axis == domain.time else 1.0) * unit[:, i]
+        for i, axis in enumerate(axes)
+    }
 
 
 class Term(ABC):
@@ -29,8 +39,9 @@ class Term(ABC):
     def row(self, model: Model, params: Any, equation: Equation, point: Batch) -> Any:
         """(k,) rows at one point."""
 
-    def place(self, unit: Any) -> Batch:
-        """Map (N, dims) points of the unit cube to columns of coordinates."""
+    def place(self, unit: Any, reach: float = 1.0) -> Batch:
+        """Map (N, dims) points of the unit cube to columns of coordinates, up to the share
+        *reach* of the time axis."""
         raise NotImplementedError(f"the points of term '{self.name}' are fixed")
 
     @property

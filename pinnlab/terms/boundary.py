@@ -12,15 +12,12 @@ from pinnlab.core.domain import Domain
 from pinnlab.core.parameters import evaluate
 from pinnlab.equations.base import Equation
 from pinnlab.models.model import Model
-from pinnlab.terms.base import Batch, Term
+from pinnlab.terms.base import Batch, Term, spread
 
 
-def _face(domain: Domain, fixed: str, value: float, unit: Any) -> Batch:
+def _face(domain: Domain, fixed: str, value: float, unit: Any, reach: float) -> Batch:
     """Columns of coordinates with one axis held at *value*."""
-    free = [axis for axis in domain.axes if axis != fixed]
-    columns = {
-        axis: domain[axis].lower + domain[axis].length * unit[:, i] for i, axis in enumerate(free)
-    }
+    columns = spread(domain, [axis for axis in domain.axes if axis != fixed], unit, reach)
     return {**columns, fixed: jnp.full(unit.shape[:1], value, unit.dtype)}
 
 
@@ -37,9 +34,9 @@ class InitialTerm(Term):
     def dims(self) -> int:  # type: ignore[override]
         return len(self.equation.domain.space)
 
-    def place(self, unit: Any) -> Batch:
+    def place(self, unit: Any, reach: float = 1.0) -> Batch:
         domain = self.equation.domain
-        return _face(domain, str(domain.time), domain[str(domain.time)].lower, unit)
+        return _face(domain, str(domain.time), domain[str(domain.time)].lower, unit, reach)
 
     def row(self, model: Model, params: Any, equation: Equation, point: Batch) -> Any:
         condition = equation.conditions()[self.index]
@@ -69,11 +66,11 @@ class BoundaryTerm(Term):
     def dims(self) -> int:  # type: ignore[override]
         return len(self.equation.domain.axes) - 1
 
-    def place(self, unit: Any) -> Batch:
+    def place(self, unit: Any, reach: float = 1.0) -> Batch:
         condition = self.equation.conditions()[self.index]
         assert isinstance(condition, Boundary)
         axis = self.equation.domain[condition.axis]
-        return _face(self.equation.domain, condition.axis, getattr(axis, self.side), unit)
+        return _face(self.equation.domain, condition.axis, getattr(axis, self.side), unit, reach)
 
     def row(self, model: Model, params: Any, equation: Equation, point: Batch) -> Any:
         condition = equation.conditions()[self.index]
@@ -103,9 +100,9 @@ class PeriodicTerm(Term):
     def dims(self) -> int:  # type: ignore[override]
         return len(self.equation.domain.axes) - 1
 
-    def place(self, unit: Any) -> Batch:
+    def place(self, unit: Any, reach: float = 1.0) -> Batch:
         domain = self.equation.domain
-        return _face(domain, self.axis, domain[self.axis].lower, unit)
+        return _face(domain, self.axis, domain[self.axis].lower, unit, reach)
 
     def row(self, model: Model, params: Any, equation: Equation, point: Batch) -> Any:
         axis = equation.domain[self.axis]

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from pinnlab.equations.base import Equation
 from pinnlab.models.model import Model
-from pinnlab.terms.base import Batch, Term
+from pinnlab.terms.base import Batch, Term, spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +30,9 @@ class ResidualTerm(Term):
     def dims(self) -> int:  # type: ignore[override]
         return len(self.equation.domain.axes)
 
-    def place(self, unit: Any) -> Batch:
+    def place(self, unit: Any, reach: float = 1.0) -> Batch:
         domain = self.equation.domain
-        return {
-            axis: domain[axis].lower + domain[axis].length * unit[:, i]
-            for i, axis in enumerate(domain.axes)
-        }
+        return spread(domain, domain.axes, unit, reach)
 
     def row(self, model: Model, params: Any, equation: Equation, point: Batch) -> Any:
         sides = equation.residual(model.field(params, equation, point, self.slots))

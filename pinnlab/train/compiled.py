@@ -118,11 +118,12 @@ class Compiled:
                 continue
 
             def score(unit: Any, name: str = name) -> Any:
-                rows = self.problem.raw(name, params, self.problem.by_name[name].place(unit))
+                columns = self.problem.by_name[name].place(unit, self.phase.reach)
+                rows = self.problem.raw(name, params, columns)
                 return jnp.linalg.norm(rows, axis=1)
 
             sampler = self.phase.sampler if adaptive and term.adaptive else Uniform()
             count = max(1, round(points * term.share)) if term.dims else 1
             unit = sampler(jax.random.fold_in(key, i), count, term.dims, score, dtype)
-            batch[name] = term.place(unit)
+            batch[name] = term.place(unit, self.phase.reach)
         return batch

@@ -33,6 +33,8 @@ class Phase:
         points: residual points in a batch; other terms take their share of it.
         sampler: where they are; adaptive samplers serve the residual, the rest is uniform.
         resample: draw new points every so many steps; 0 keeps them for the phase.
+        reach: share of the time axis, from its start, on which the points lie. Phases of growing
+            reach follow causality where a wrong equilibrium would be an easy way out.
     """
 
     optimizer: Optimizer
@@ -40,12 +42,13 @@ class Phase:
     points: int
     sampler: Sampler = field(default_factory=Uniform)
     resample: int = 0
+    reach: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.points < 1 or self.resample < 0:
+        if self.steps < 1 or self.points < 1 or self.resample < 0 or not 0 < self.reach <= 1:
             raise PinnlabError(
-                f"a training phase needs steps >= 1, points >= 1 and resample >= 0, got "
-                f"steps={self.steps}, points={self.points}, resample={self.resample}"
+                f"a training phase needs steps >= 1, points >= 1, resample >= 0 and 0 < reach <= 1, "
+                f"got {self.steps}, {self.points}, {self.resample} and {self.reach}"
             )
 
 

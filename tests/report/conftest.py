@@ -140,6 +140,7 @@ def make_swing():
     ds["t_observed"] = array("t_observed", t[some], "s", "time")
     noisy = angle[some] + 0.01 * np.cos(50 * t[some])
     ds["rotor_angle_observed"] = array("t_observed", noisy, "rad", "measured rotor angle")
+    ds["rotor_angle_at_observations"] = array("t_observed", angle[some], "rad", "rotor angle")
     return ds
 
 
