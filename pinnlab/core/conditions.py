@@ -87,7 +87,8 @@ class Observations:
         sigma: standard deviation of the observations, one number or (N,).
 
     Raises:
-        PinnlabError: arrays of different lengths, or values that are not finite.
+        PinnlabError: none, arrays of different lengths, values that are not finite, or a sigma
+            that is not positive.
     """
 
     variable: str
@@ -105,6 +106,9 @@ class Observations:
                 )
         if not np.all(np.isfinite(np.asarray(self.values))):
             raise PinnlabError(f"observations of '{self.variable}' hold values that are not finite")
+        if not np.size(self.values) or not np.all(np.asarray(self.sigma, float) > 0):
+            what = "sigma must be positive" if np.size(self.values) else "there are none"
+            raise PinnlabError(f"observations of '{self.variable}': {what}")
 
 
 def check(conditions: Iterable[Condition], domain: Domain, variables: Variables) -> None:

@@ -30,6 +30,6 @@ def choose(kind: str, key: str, known) -> str:
     import difflib
 
     near = difflib.get_close_matches(str(key), [str(k) for k in known], n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
+    hint = f"; did you mean '{near[0]}'?" if near else "."
     listed = ", ".join(sorted(str(k) for k in known)) or "(none)"
     raise PinnlabError(f"unknown {kind} '{key}'{hint} There are: {listed}")

@@ -141,27 +141,34 @@ def evaluate(value: Any, x: Coordinates) -> Any:
 def to_free(value: Any, bounds: tuple[float, float]) -> Any:
     """Map a value inside *bounds* to the whole real line (inverse of :func:`from_free`)."""
     lower, upper = bounds
-    if lower > 0 and math.isinf(upper):
-        return jnp.log(value)
-    if math.isinf(lower) or math.isinf(upper):
+    known = jnp.finfo(jnp.result_type(value, float))
+    if math.isinf(lower) and math.isinf(upper):
         return value
+    if math.isinf(upper):
+        return jnp.log(jnp.maximum(value - lower, known.tiny))
+    if math.isinf(lower):
+        return jnp.log(jnp.maximum(upper - value, known.tiny))
     forward = jnp.log if lower > 0 else lambda v: v
     a, b = (math.log(lower), math.log(upper)) if lower > 0 else (lower, upper)
-    share = jnp.clip((forward(value) - a) / (b - a), 1e-9, 1 - 1e-9)
+    edge = max(1e-9, float(known.eps))  # a value on its bound has a finite free form
+    share = jnp.clip((forward(value) - a) / (b - a), edge, 1 - edge)
     return (jnp.log(share) - jnp.log1p(-share)) * ((b - a) / 4.0)
 
 
 def from_free(free: Any, bounds: tuple[float, float]) -> Any:
-    """Map the real line into *bounds*: logistic, in the logarithm where the bounds are positive.
+    """Map the real line into *bounds*: logistic, in the logarithm where the bounds are positive;
+    exponential away from the bound where there is only one.
 
     The slope at the middle is one (relative, in the logarithm), so that a free step of 0.1 is a
     change of about ten per cent of a positive parameter.
     """
     lower, upper = bounds
-    if lower > 0 and math.isinf(upper):
-        return jnp.exp(free)
-    if math.isinf(lower) or math.isinf(upper):
+    if math.isinf(lower) and math.isinf(upper):
         return free
+    if math.isinf(upper):
+        return lower + jnp.exp(free)
+    if math.isinf(lower):
+        return upper - jnp.exp(free)
     a, b = (math.log(lower), math.log(upper)) if lower > 0 else (lower, upper)
     inner = a + (b - a) * jax.nn.sigmoid(free * (4.0 / (b - a)))
     return jnp.exp(inner) if lower > 0 else inner

@@ -77,7 +77,7 @@ class PointField(Field):
         firsts = {orders for orders, total in totals.items() if total == 1}
         if len(self.names) == 1 and wanted and max(totals.values()) <= 2 and len(firsts) > 1:
             self._forward_over_reverse({o for o in wanted if totals[o] == 2})
-        for orders in sorted(wanted, key=lambda o: -totals[o]):
+        for orders in sorted(wanted, key=lambda o: (-totals[o], o)):
             if orders not in self._known:
                 self._forward(orders)
 
@@ -92,7 +92,9 @@ class PointField(Field):
             self._known[orders] = value[None]
 
         directions: list[str] = []
-        for orders in seconds:
+        # Pure ones first, since their axis may serve mixed ones; in an order of its own, since a
+        # set's differs between processes, and with it the program and its last digits.
+        for orders in sorted(seconds, key=lambda o: (len(o), o)):
             if not any(axis in directions for axis, _ in orders):
                 directions.append(orders[0][0])
         value, slope = None, None

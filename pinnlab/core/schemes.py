@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from pinnlab.core import stencils
+from pinnlab.core.banded import Operator, apply, others
 from pinnlab.core.domain import Axis
 from pinnlab.core.errors import PinnlabError
 
@@ -47,7 +47,7 @@ class Scheme(ABC):
 
     def derivative(self, axis: Axis, n: int, order: int, values: Any, dim: int) -> Any:
         """The derivative of *order* of *values* along their dimension *dim*."""
-        return _apply(_operator(self, axis, n, order, "nodes"), values, dim)
+        return apply(_operator(self, axis, n, order, "nodes"), values, dim)
 
     def truncate(self, values: Any, dim: int) -> Any:
         """*values* without what the scheme dealiases along dimension *dim*."""
@@ -96,7 +96,7 @@ class Fourier(Scheme):
 
     def restore(self, axis: Axis, n: int, order: int, spectrum: Any, dim: int) -> Any:
         """The derivative of *order* from the ``rfft`` of the values along *dim*."""
-        symbol = np.expand_dims(self.symbol(axis, n, order), _others(spectrum.ndim, dim))
+        symbol = np.expand_dims(self.symbol(axis, n, order), others(spectrum.ndim, dim))
         return jnp.fft.irfft(spectrum * jnp.asarray(symbol, spectrum.dtype), n, axis=dim)
 
     def truncate(self, values: Any, dim: int) -> Any:
@@ -227,11 +227,11 @@ class FiniteDifference(Scheme):
 
     def half(self, axis: Axis, n: int, order: int, values: Any, dim: int) -> Any:
         """:meth:`to_midpoints` of *values* along dimension *dim*."""
-        return _apply(_operator(self, axis, n, order, "to"), values, dim)
+        return apply(_operator(self, axis, n, order, "to"), values, dim)
 
     def whole(self, axis: Axis, n: int, values: Any, dim: int) -> Any:
         """:meth:`from_midpoints` of *values* along dimension *dim*."""
-        return _apply(_operator(self, axis, n, 1, "from"), values, dim)
+        return apply(_operator(self, axis, n, 1, "from"), values, dim)
 
     def interpolate(self, axis: Axis, n: int, points: Any) -> np.ndarray:
         at = (np.asarray(points, float) - axis.lower) / self._spacing(axis, n)
@@ -257,10 +257,6 @@ def _at_least(name: str, scheme: str, n: int, least: int) -> None:
         raise PinnlabError(f"axis '{name}': {scheme} needs at least {least} points, got {n!r}")
 
 
-def _others(ndim: int, dim: int) -> tuple[int, ...]:
-    return tuple(i for i in range(ndim) if i != dim % ndim)
-
-
 @lru_cache(maxsize=8)
 def _end_weights(accuracy: int) -> np.ndarray:
     """Weights near the lower end over the spacing: Gregory's correction of the trapezoidal rule."""
@@ -272,41 +268,10 @@ def _end_weights(accuracy: int) -> np.ndarray:
     return weights
 
 
-class _Operator:
-    """A constant matrix, kept by its diagonals (around the ends, too) where it is banded."""
-
-    def __init__(self, matrix: np.ndarray):
-        self.matrix = matrix
-        rows, n = np.arange(len(matrix)), matrix.shape[1]
-        row, column = np.nonzero(matrix)
-        shifts = [int(s) for s in np.unique((column - row + n // 2) % n - n // 2)]
-        self.diagonals = {s: matrix[rows, (rows + s) % n] for s in shifts}
-        self.banded = n >= 48 and len(shifts) <= n // 4
-
-
 @lru_cache(maxsize=512)
-def _operator(scheme: Any, axis: Axis, n: int, order: int, kind: str) -> _Operator:
+def _operator(scheme: Any, axis: Axis, n: int, order: int, kind: str) -> Operator:
     if kind == "to":
-        return _Operator(scheme.to_midpoints(axis, n, order))
+        return Operator(scheme.to_midpoints(axis, n, order))
     if kind == "from":
-        return _Operator(scheme.from_midpoints(axis, n))
-    return _Operator(scheme.matrix(axis, n, order))
-
-
-def _apply(operator: _Operator, values: Any, dim: int) -> Any:
-    """The product of an operator with *values* along their dimension *dim*."""
-    if not operator.banded:
-        matrix = jnp.asarray(operator.matrix, values.dtype)
-        return jnp.moveaxis(jnp.tensordot(matrix, values, axes=(1, dim)), 0, dim)
-    (m, n), shifts = operator.matrix.shape, operator.diagonals
-    before, after = max(0, -min(shifts)), max(0, max(shifts)) + max(0, m - n)
-    take = partial(jax.lax.slice_in_dim, axis=dim)
-    around = jnp.concatenate(
-        [take(values, n - before, n), values, take(values, 0, after)], axis=dim
-    )
-    others = _others(values.ndim, dim)
-    return sum(
-        jnp.asarray(np.expand_dims(diagonal, others), values.dtype)
-        * take(around, before + shift, before + shift + m)
-        for shift, diagonal in shifts.items()
-    )
+        return Operator(scheme.from_midpoints(axis, n))
+    return Operator(scheme.matrix(axis, n, order))

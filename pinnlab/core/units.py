@@ -2,7 +2,7 @@
 
 Only what equations, configurations and files need: products of powers of SI units, their usual
 names and prefixes. A unit is a factor to SI and the exponents of the base units
-(kg, m, s, K, A, mol, degree of arc). Temperatures convert as differences, except ``degC``, whose
+(kg, m, s, K, A, mol); angles have none. Temperatures convert as differences, except ``degC``, whose
 offset is known.
 """
 
@@ -75,7 +75,7 @@ _NAMED = {
 _PREFIX = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "c": 1e-2, "h": 1e2, "k": 1e3, "M": 1e6, "G": 1e9}
 _PREFIXED = ("g", "m", "s", "K", "A", "mol", "Hz", "N", "Pa", "J", "W", "V")
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(.*)$")
-_TOKEN = re.compile(r"([A-Za-z_%]+|1)(?:\^|\*\*)?([+-]?\d+)?$")
+_TOKEN = re.compile(r"([A-Za-z_%]+|1)\^?([+-]?\d+)?$")
 
 
 def _token(text: str) -> tuple[Unit, int]:
@@ -90,11 +90,15 @@ def _token(text: str) -> tuple[Unit, int]:
     raise PinnlabError(f"unknown unit '{text}': write it as CF does, such as 'm2 s-1' or 'W m-2'")
 
 
+def _separated(text: str) -> str:
+    return text.replace("**", "^").replace(".", " ").replace("*", " ").replace("/", " / ")
+
+
 @lru_cache(maxsize=256)
 def parse(text: str) -> Unit:
     """Read a unit such as ``"W m-2 K-1"``; raise :class:`PinnlabError` if it is none."""
     factor, exponents, offset = 1.0, [0] * len(_BASE), 0.0
-    sign, tokens = 1, text.replace(".", " ").replace("/", " / ").replace("*", " ").split()
+    sign, tokens = 1, _separated(text).split()
     if not tokens:
         raise PinnlabError("an empty unit: write '1' for a quantity without dimension")
     for token in tokens:

@@ -114,6 +114,9 @@ def _decode(made: Any, arrays: Mapping[str, np.ndarray], path: str) -> Any:
     thing = _imported(made.get("class") or made["function"], path)
     if "function" in made:
         return thing
+    if not (isinstance(thing, type) and dataclasses.is_dataclass(thing)):
+        # a file may name anything; calling it would run whatever the file's author chose
+        raise PinnlabError(f"'{path}' names {made['class']!r}, which is no part of a solution")
     items = {k: _decode(v, arrays, path) for k, v in made["fields"].items()}
     named = dict(items.pop("items")) if "items" in items else {}  # Domain and Variables
     return thing(**named, **items)

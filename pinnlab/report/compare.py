@@ -77,12 +77,12 @@ def compare(folders: Sequence[str | Path]) -> Table:
 
 def _cells(row: Mapping[str, Any], kinds: list[str], above: str, named: bool) -> list[str]:
     """A run's cells; those of norms and floors have one line for each variable."""
-    variables = _variables(row)
+    variables = _variables(row) or [""]
     run = Path(row["run"]).relative_to(above) if above else row["run"]
     return [
         _escaped(run),
         *([_escaped(f"{row['experiment']}\n{row['method']}")] if named else []),
-        _escaped("\n".join(v or "all" for v in variables) or "-"),
+        _escaped("\n".join(v or "all" for v in variables)),
         *("\n".join(_value(row, kind, v) for v in variables) for kind in kinds),
         "\n".join(_floor(row, v) for v in variables),
         _number(row["seconds"], 4),

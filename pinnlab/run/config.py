@@ -28,15 +28,15 @@ class Schema:
     coefficients: dict[str, Any] = field(default_factory=dict)
     infer: list[str] = field(default_factory=list)
     priors: dict[str, Any] = field(default_factory=dict)
-    observations: Any = None
+    observations: dict[str, Any] | None = None
     method: str = "pinn"
-    classical: Any = None
+    classical: dict[str, Any] | None = None
     baselines: dict[str, Any] = field(default_factory=dict)
-    network: Any = None
+    network: dict[str, Any] | None = None
     model: dict[str, Any] = field(default_factory=dict)
-    optimizer: Any = None
-    sampler: Any = None
-    weights: Any = None
+    optimizer: dict[str, Any] | None = None
+    sampler: dict[str, Any] | None = None
+    weights: dict[str, Any] | None = None
     phases: list[Any] = field(default_factory=list)
     output: dict[str, Any] = field(default_factory=dict)
     gate: list[Any] = field(default_factory=list)

@@ -99,7 +99,9 @@ def solve(
     names = constrained(equation)
     zero = jnp.zeros((len(names), *grid.shape), jnp.result_type(float))
     if prepared.by_symbol:
-        w = _convolve(jax.lax.complex(*prepared.inverse), -rows(equation, grid, values, rates, t)(zero))
+        w = _convolve(
+            jax.lax.complex(*prepared.inverse), -rows(equation, grid, values, rates, t)(zero)
+        )
         # A symbol that does not hold (under tracing nothing can be raised) is no solution: make
         # what follows unusable rather than wrong.
         return dict(zip(names, jnp.where(prepared.constant, w, jnp.nan), strict=True))
@@ -127,9 +129,7 @@ def rows(equation: Equation, grid: Grid, values: Arrays, rates: Arrays, t: Any) 
     return inside
 
 
-def _closed_rows(
-    equation: Equation, grid: Grid, values: Arrays, rates: Arrays, t: Any
-) -> Callable:
+def _closed_rows(equation: Equation, grid: Grid, values: Arrays, rates: Arrays, t: Any) -> Callable:
     """As :func:`rows`, with the boundary conditions in place of the rows of their end nodes."""
     names, conditions = constrained(equation), equation.conditions()
     inside = rows(equation, grid, values, rates, t)

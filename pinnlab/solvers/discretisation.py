@@ -110,7 +110,9 @@ class GridDiscretisation:
                 "build it with Grid(equation.domain, ...)"
             )
         values = {name: self._start(equation, name, 0) for name in evolving(equation)}
-        return State(values, {name: self._start(equation, name, 1) for name in evolving(equation, 2)})
+        return State(
+            values, {name: self._start(equation, name, 1) for name in evolving(equation, 2)}
+        )
 
     def prepare(self, equation: Equation, t: Any, y: State) -> Any:
         return constraints.prepare(equation, self.grid, *self._closed(equation, t, y), t)
@@ -142,15 +144,13 @@ class GridDiscretisation:
         return State(close(self.grid, conditions, y.values, t), rates)
 
     def _start(self, equation: Equation, name: str, order: int) -> Any:
-        time = str(equation.domain.time)
-        for condition in equation.conditions():
-            if isinstance(condition, Initial) and condition.order == order:
-                if name in condition.values:
-                    dtype = jnp.result_type(float)
-                    x = {a: jnp.asarray(c, dtype) for a, c in self.grid.coordinates.items()}
-                    x[time] = jnp.asarray(equation.domain[time].lower, dtype)
-                    given = jnp.asarray(evaluate(condition.values[name], x), dtype)
-                    return jnp.broadcast_to(given, self.grid.shape)
+        time, dtype = str(equation.domain.time), jnp.result_type(float)
+        for c in equation.conditions():
+            if isinstance(c, Initial) and c.order == order and name in c.values:
+                x = {a: jnp.asarray(nodes, dtype) for a, nodes in self.grid.coordinates.items()}
+                x[time] = jnp.asarray(equation.domain[time].lower, dtype)
+                given = jnp.asarray(evaluate(c.values[name], x), dtype)
+                return jnp.broadcast_to(given, self.grid.shape)
         rate = f"Initial({name}=...)" if not order else f"Initial(1, {name}=...) for its rate"
         raise PinnlabError(
             f"{type(equation).__name__} has no initial condition on '{name}': add {rate}"

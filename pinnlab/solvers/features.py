@@ -43,22 +43,23 @@ class FeatureDiscretisation:
         cutoff: singular values below this share of the largest are dropped.
 
     Raises:
-        PinnlabError: a variable of order 0, or a boundary condition whose a or b is no number.
+        PinnlabError: (when used) too few points, a variable of order 0, or a boundary condition
+            whose a or b is no number.
     """
 
     grid: Grid
     count: int = 100
     slope: float = 10.0
     seed: int = 0
-    cutoff: float = 1e-10
+    cutoff: float = 1e-12
 
     def initial(self, equation: Equation) -> State:
         on_grid = GridDiscretisation(self.grid).initial(equation)
         start = jnp.asarray(
             equation.domain[str(equation.domain.time)].lower, jnp.result_type(float)
         )
-        values = self._fit(equation, on_grid.values, start, 0)
-        return State(values, self._fit(equation, on_grid.rates, start, 1))
+        values = self.fit(equation, on_grid.values, start, 0)
+        return State(values, self.fit(equation, on_grid.rates, start, 1))
 
     def prepare(self, equation: Equation, t: Any, y: State) -> None:
         """Nothing is passed on, but the tables are made here, before anything is traced."""
@@ -71,7 +72,7 @@ class FeatureDiscretisation:
 
     def project(self, equation: Equation, values: Mapping[str, Any], t: Any) -> dict[str, Any]:
         orders = {name: equation.variables[name].order for name in values}
-        return {n: self._fit(equation, {n: v}, t, orders[n])[n] for n, v in values.items()}
+        return {n: self.fit(equation, {n: v}, t, orders[n])[n] for n, v in values.items()}
 
     def complete(self, equation: Equation, t: Any, y: State, prepared: Any) -> State:
         field, time = self.field(equation, t, y, prepared), str(equation.domain.time)
@@ -82,11 +83,11 @@ class FeatureDiscretisation:
         about = {**statistics, "features": self.count}
         return solution(self.grid, times, kept.values, kept.rates, about)
 
-    def _fit(
-        self, equation: Equation, values: Mapping[str, Any], t: Any, in_time: int
+    def fit(
+        self, equation: Equation, values: Mapping[str, Any], t: Any, in_time: int = 0
     ) -> dict[str, Any]:
-        """Coefficients whose sum, with the given part, comes nearest to *values*: those of the
-        derivative of order *in_time* in time."""
+        """Coefficients whose sum, with the given part, comes nearest to *values* on the grid: those
+        of the derivative of order *in_time* in time."""
         expansion, found = Conditioned(self, equation), {}
         orders = ((str(equation.domain.time), in_time),) if in_time else ()
         for name, value in values.items():
@@ -198,6 +199,13 @@ def _compression(basis: FeatureDiscretisation, sides: Sides) -> np.ndarray:
     """(count, K): the combinations of features that are orthonormal under the quadrature."""
     _, size, rows = np.linalg.svd(_root(basis) * _raw_table(basis, sides, ()), full_matrices=False)
     kept = size > basis.cutoff * size[0]
+    points = len(_root(basis))
+    if 4 * np.sum(kept) > 3 * points:
+        raise PinnlabError(
+            f"{np.sum(kept)} independent features on {points} points of the grid: at least "
+            f"{4 * np.sum(kept) // 3 + 1} points are needed (twice as many is good), or a smaller "
+            "slope or count"
+        )
     return rows[kept].T / size[kept]
 
 

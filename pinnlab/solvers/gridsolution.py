@@ -110,7 +110,9 @@ class GridSolution:
             values = xp.moveaxis(xp.tensordot(matrix, values, axes=(1, dim)), 0, dim)
         # Each array varies along one dimension of the answer at most: put them in that order.
         along = [int(np.argmax(a.shape)) - a.ndim if a.size > 1 else 0 for a in arrays]
-        varying = sorted((d for d in range(len(arrays)) if arrays[d].size > 1), key=along.__getitem__)
+        varying = sorted(
+            (d for d in range(len(arrays)) if arrays[d].size > 1), key=along.__getitem__
+        )
         rest = [d for d in range(len(arrays)) if arrays[d].size == 1]
         sizes = [1] * len(shape)
         for d in varying:

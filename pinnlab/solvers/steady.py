@@ -104,7 +104,7 @@ def _start(equation: Equation, grid: Grid, given: Mapping[str, Any], time: Any) 
 
 
 def _system(equation: Equation, grid: Grid, time: Any) -> Any:
-    """w -> rows that are zero: rhs, and the conditions at the end nodes; both (variables, *grid)."""
+    """w -> rows that shall be zero, rhs and the conditions at end nodes; both (variables, *grid)."""
     names, conditions = list(equation.variables), equation.conditions()
     masks = jnp.stack([free(grid, conditions, name) for name in names])
     rest = {name: jnp.zeros(grid.shape, jnp.result_type(float)) for name in evolving(equation, 2)}

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pinnlab.core.conditions import Observations
+from pinnlab.core.errors import choose
 from pinnlab.equations.base import Equation
 from pinnlab.models.model import Model
 from pinnlab.terms.base import Batch, Term
@@ -35,6 +36,11 @@ class DataTerm(Term):
         return {name: jnp.asarray(c, jnp.result_type(float)) for name, c in self._columns.items()}
 
     def row(self, model: Model, params: Any, equation: Equation, point: Batch) -> Any:
-        place = {axis: point[axis] for axis in equation.domain.axes}
-        predicted = model.apply(params, equation, place)[self.observations.variable]
+        given = self.observations
+        name = choose("variable (observations)", given.variable, equation.variables.names)
+        place = {
+            axis: point[choose(f"axis of the observations of '{name}'", axis, given.points)]
+            for axis in equation.domain.axes
+        }
+        predicted = model.apply(params, equation, place)[name]
         return ((predicted - point["_value"]) / point["_sigma"])[None]

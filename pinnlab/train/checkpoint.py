@@ -44,7 +44,7 @@ class Checkpoint:
             return None
         try:
             return _counters(self.path)
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, KeyError, ValueError, TypeError) as error:
             raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> PinnlabError:
@@ -62,11 +62,11 @@ class Checkpoint:
             return None
         try:
             arrays, counters = load_file(self.path), _counters(self.path)
-        except (SafetensorError, OSError, KeyError, ValueError) as error:
+        except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
             raise self._damaged(error) from error
         leaves, structure = jax.tree.flatten(template)
         saved = [arrays[key] for key in sorted(arrays)]
-        fits = [np.shape(a) for a in saved] == [np.shape(b) for b in leaves]
+        fits = [(a.shape, a.dtype) for a in saved] == [(np.shape(b), b.dtype) for b in leaves]
         if counters.pop("fingerprint") != self.fingerprint or not fits:
             raise PinnlabError(
                 f"the checkpoint '{self.path}' was made by another configuration; "
@@ -78,5 +78,7 @@ class Checkpoint:
 def _counters(path: Path) -> dict[str, Any]:
     with open(path, "rb") as stream:
         size = int.from_bytes(stream.read(8), "little")
+        if size > path.stat().st_size:
+            raise ValueError("its header is damaged")
         header = json.loads(stream.read(size))
     return json.loads(header["__metadata__"]["counters"])

@@ -126,7 +126,7 @@ def test_all_columns_are_printed(make_run):
     (first,) = [line.split() for line in text.splitlines() if "[0]" in line]
     assert first == ["[0]", "velocity", "3.1e-05", "0.00031", "1e-09", "12", "no", "-"]
     (second,) = [line.split() for line in text.splitlines() if "[1]" in line]
-    assert second == ["[1]", "-", "-", "12", "-", "-"]
+    assert second == ["[1]", "all", "-", "-", "-", "12", "-", "-"]
 
 
 def test_each_variable_has_a_line_of_its_own(make_run):

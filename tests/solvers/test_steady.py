@@ -126,9 +126,7 @@ class Wall(Equation):
         ]
 
 
-@pytest.mark.parametrize(
-    ("accuracy", "counts"), [(2, (21, 41, 81)), (4, (41, 61, 91)), (6, (41, 61, 91))]
-)
+@pytest.mark.parametrize(("accuracy", "counts"), [(2, (21, 41, 81)), (6, (41, 61, 91))])
 def test_conduction_converges_with_the_order_for_every_side(accuracy, counts):
     errors = []
     for n in counts:
@@ -144,7 +142,7 @@ def test_conduction_converges_with_the_order_for_every_side(accuracy, counts):
 
 def test_what_cannot_be_solved_is_named():
     made = Poisson(sides="free")
-    with pytest.raises(PinnlabError, match="no unique steady solution.*Dirichlet or Robin"):
+    with pytest.raises(PinnlabError, match=r"no unique steady solution.*Dirichlet or Robin"):
         solve_steady(made, Grid(made.domain, {a: (Chebyshev(), 12) for a in "xy"}))
     with pytest.raises(PinnlabError, match=r"6400 unknowns on the grid \(80, 80\).*4096"):
         solve_steady(made, Grid(made.domain, {a: (Chebyshev(), 80) for a in "xy"}))
@@ -170,7 +168,7 @@ def bratu(strength):
 
 
 def test_newton_converges_on_bratus_problem():
-    """u = -2 log(cosh((x - 1/2) q/2) / cosh(q/4)), q = sqrt(2) cosh(q/4); no solution above 3.51."""
+    """u = -2 log(cosh((x - 1/2) q/2) / cosh(q/4)), q = sqrt(2) cosh(q/4)."""
     q = brentq(lambda q: q - np.sqrt(2) * np.cosh(q / 4), 0, 3)
     x, found = np.linspace(0, 1, 9), bratu(1.0)
     exact = -2 * np.log(np.cosh((x - 0.5) * q / 2) / np.cosh(q / 4))
@@ -231,7 +229,7 @@ def test_a_periodic_problem_of_any_size_is_solved_by_its_symbol():
     found, x = solve_steady(Wavy(), grid), grid.coordinates
     exact = np.sin(np.pi * x["x"]) * np.cos(2 * np.pi * x["y"]) / (5 * np.pi**2)
     np.testing.assert_allclose(found.values["u"], exact, atol=1e-13)
-    with pytest.raises(PinnlabError, match="no periodic solution.*mean"):
+    with pytest.raises(PinnlabError, match=r"no periodic solution.*mean"):
         solve_steady(Wavy(shift=1.0), grid)
 
 
