@@ -13,14 +13,17 @@ pinnlab: physics-informed networks and classical solvers, from an equation to a 
   pinnlab show NAME                         equation, parameters, units and defaults
   pinnlab verify NAME... | --all            run experiments and check their gates
       [--table FILE.csv] [--runs FOLDER]
-  pinnlab resume RUN                        continue a run that was stopped or killed
+  pinnlab resume RUN [key=value ...]        continue a run that was stopped or killed
   pinnlab plot RUN                          draw a run's figures anew
   pinnlab compare RUN...                    runs side by side
 
 common keys: budget=60s  steps=1000  seed=0  seeds=4  precision=float32  method=classical
-             quiet=true  figures=false  format=zarr  hydra.run.dir=FOLDER
+             quiet=true  figures=false  format=zarr  checkpoint_seconds=10
+             hydra.run.dir=FOLDER (the same command with the same folder continues a run)
+your own:    configs/experiment/NAME.yaml in this folder, and equations in modules beside it
 exit codes:  0 done   1 an unexpected error   2 something to put right, as the message says
-             3 the training diverged   4 a gate was missed (verify)   130, 143 interrupted
+             3 the training diverged   4 a gate was missed (verify)
+             130, 143 stopped by Ctrl-C or SIGTERM, with what there was written
 """
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from pinnlab.core import units as _units
 from pinnlab.core.errors import PinnlabError
+from pinnlab.core.pytree import register
 
 Coordinates = Mapping[str, Any]
 Coefficient = Any  # a number, an array leaf, or an object with ``at(coordinates)``
@@ -62,7 +63,6 @@ def parameter(default: Any, units: str, **more: Any) -> Any:
     )
 
 
-@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Profile:
     """A coefficient that varies along one axis: linear between *knots*, or in the logarithm.
@@ -78,27 +78,25 @@ class Profile:
         PinnlabError: knots that do not increase, or a number of values that does not match.
     """
 
-    axis: str = dataclasses.field(metadata={"static": True})
-    knots: tuple[float, ...] = dataclasses.field(metadata={"static": True})
+    axis: str
+    knots: tuple[float, ...]
     values: Any = 1.0
-    logarithmic: bool = dataclasses.field(default=False, metadata={"static": True})
+    logarithmic: bool = False
 
     def __post_init__(self) -> None:
-        if isinstance(self.knots, tuple) and isinstance(self.values, (jax.Array, np.ndarray)):
-            return
         object.__setattr__(self, "knots", tuple(float(k) for k in self.knots))
         if any(b <= a for a, b in zip(self.knots, self.knots[1:], strict=False)):
             raise PinnlabError(f"profile along '{self.axis}': knots must increase: {self.knots}")
-        if isinstance(self.values, (int, float, list, tuple)) or hasattr(self.values, "__len__"):
-            values = np.asarray(list(np.atleast_1d(self.values)), dtype=float)
-            if values.size == 1:
-                values = np.full(len(self.knots), values.item())
-            if values.shape != (len(self.knots),):
-                raise PinnlabError(
-                    f"profile along '{self.axis}': {values.size} values for "
-                    f"{len(self.knots)} knots"
-                )
-            object.__setattr__(self, "values", values)
+        if isinstance(self.values, jax.Array):
+            return
+        values = np.asarray(self.values, dtype=float)
+        if values.size == 1:
+            values = np.full(len(self.knots), values.item())
+        if values.shape != (len(self.knots),):
+            raise PinnlabError(
+                f"profile along '{self.axis}': {values.size} values for {len(self.knots)} knots"
+            )
+        object.__setattr__(self, "values", values)
 
     def at(self, x: Coordinates) -> Any:
         """The value at coordinates *x*, of the shape of ``x[axis]``."""
@@ -107,6 +105,9 @@ class Profile:
         if self.logarithmic:
             return jnp.exp(jnp.interp(here, knots, jnp.log(values)))
         return jnp.interp(here, knots, values)
+
+
+register(Profile, ["values"])
 
 
 @jax.tree_util.register_dataclass

@@ -146,8 +146,8 @@ def _ladder(function: Callable[[Any], Any], point: Any, direction: Any, order: i
         try:
             value, terms = jet.jet(function, (point,), (series,))
             return [value, *terms]
-        except NotImplementedError:  # an activation without a Taylor rule
-            pass
+        except (NotImplementedError, jax.errors.UnexpectedTracerError):
+            pass  # an activation without a Taylor rule, or with a custom derivative (softplus)
 
     def climb(k: int) -> Callable[[Any], list[Any]]:
         if k == 0:

@@ -19,6 +19,7 @@ from pinnlab.core.domain import Domain
 from pinnlab.core.errors import PinnlabError, choose
 from pinnlab.core.field import Field
 from pinnlab.core.parameters import Parameter, parameter
+from pinnlab.core.pytree import register
 from pinnlab.core.trace import Slot, record
 from pinnlab.core.variables import Variables
 
@@ -107,20 +108,5 @@ class Equation(ABC):
 def equation(cls: type[T]) -> type[T]:
     """Make a class an equation: a frozen dataclass whose parameters are the leaves of a pytree."""
     made = dataclasses.dataclass(frozen=True, eq=False)(cls)
-    leaves = [name for name in made.parameters()]  # type: ignore[attr-defined]
-    static = [f.name for f in dataclasses.fields(made) if f.name not in leaves]  # type: ignore[arg-type]
-
-    def flatten(held: Any) -> tuple[list[tuple[Any, Any]], tuple[Any, ...]]:
-        keyed = [(jax.tree_util.GetAttrKey(n), getattr(held, n)) for n in leaves]
-        return keyed, tuple(getattr(held, n) for n in static)
-
-    def unflatten(aux: tuple[Any, ...], values: Any) -> T:
-        # Not through __init__: JAX and its users put None, 0 or gradients in place of parameters,
-        # which no bound applies to.
-        new = object.__new__(made)
-        for name, value in [*zip(leaves, values, strict=True), *zip(static, aux, strict=True)]:
-            object.__setattr__(new, name, value)
-        return new
-
-    jax.tree_util.register_pytree_with_keys(made, flatten, unflatten)
+    register(made, list(made.parameters()))  # type: ignore[attr-defined]
     return made

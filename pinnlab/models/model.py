@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from pinnlab.core.domain import Domain
+from pinnlab.core.domain import Axis, Domain
 from pinnlab.core.errors import choose
 from pinnlab.core.pointfield import PointField
 from pinnlab.equations.base import Equation
@@ -44,11 +44,12 @@ class Model:
 
     def inputs(self, domain: Domain, point: Point) -> Any:
         """The (d,) network inputs of a point: axes in [-1, 1], periodic ones on circles."""
-        for axis in (*self.periods, *self.stretch):
-            choose("axis (model.periods, model.stretch)", axis, domain.axes)
+        for name in (*self.periods, *self.stretch):
+            choose("axis (model.periods, model.stretch)", name, domain.axes)
         columns = []
         for name in domain.axes:
-            axis, value = domain[name], jnp.asarray(point[name])
+            axis: Axis = domain[name]
+            value = jnp.asarray(point[name])
             angles = [2.0 * math.pi * (value - axis.lower) / p for p in self.periods.get(name, ())]
             if axis.periodic and self.embed:
                 turn = 2.0 * math.pi * (value - axis.lower) / axis.length
@@ -72,9 +73,12 @@ class Model:
 
         def raw(name: str) -> Callable[[Point], Any]:
             variable, i = equation.variables[name], names.index(name)
-            return lambda x: (
-                variable.offset + variable.scale * module.apply(params, self.inputs(domain, x))[i]
-            )
+
+            def value(x: Point) -> Any:
+                outputs: Any = module.apply(params, self.inputs(domain, x))
+                return variable.offset + variable.scale * outputs[i]
+
+            return value
 
         return {name: exact_scalar(raw(name), name, conditions, domain)(point) for name in names}
 

@@ -36,4 +36,4 @@ class FourierFeatures(nn.Module):
         matrix = self.scale * jax.random.normal(jax.random.key(self.seed), shape, x.dtype)
         angle = x @ matrix
         inputs = jnp.concatenate([jnp.cos(angle), jnp.sin(angle)], axis=-1)
-        return self.network.clone(outputs=self.outputs)(inputs)
+        return self.network.clone(outputs=self.outputs, parent=self, name="behind")(inputs)

@@ -33,7 +33,10 @@ class Gradient(Optimizer):
         def loss(p: Any) -> Any:
             return objective.loss(p, batch, weights)
 
-        value, grad = jax.value_and_grad(loss)(params)
+        if hasattr(objective, "value_and_grad"):  # its own way, which a problem has
+            value, grad = objective.value_and_grad(params, batch, weights)
+        else:
+            value, grad = jax.value_and_grad(loss)(params)
         updates, state = optax.with_extra_args_support(self.transformation).update(
             grad, state, params, value=value, grad=grad, value_fn=loss
         )

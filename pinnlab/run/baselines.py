@@ -17,6 +17,7 @@ from scipy.optimize import minimize_scalar
 
 from pinnlab.core.errors import PinnlabError, choose
 from pinnlab.core.precision import precision
+from pinnlab.core.schemes import FiniteDifference
 from pinnlab.core.units import quantity
 from pinnlab.equations.base import Equation
 from pinnlab.run.between_sensors import driven, spline
@@ -215,7 +216,9 @@ class ClassicalFit(Baseline):
     parameter: str
     between: Sequence[float | str] | None = None
     fit: str = "all"
-    classical: Lines = field(default_factory=lambda: Lines(n=25, solver="implicit", rtol=1e-6))
+    classical: Lines = field(
+        default_factory=lambda: Lines(31, FiniteDifference(), "explicit", rtol=1e-5)
+    )
 
     def predict(self, equation: Equation, observed: Observed) -> Prediction:
         """The fitted solution at all records of the sensors between the two.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from typing import Any
+import sys
+from collections.abc import Mapping
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import hydra.utils
 import optax
@@ -29,10 +32,7 @@ def instantiate(node: Any, key: str) -> Any:
     if not isinstance(node, (DictConfig, dict)) or "_target_" not in node:
         raise PinnlabError(f"{key}: give '_target_', the dotted name of a class or function")
     target = locate(str(node["_target_"]), f"{key}._target_")
-    known = [p.name for p in inspect.signature(target).parameters.values()]
-    for name in node:
-        if not str(name).startswith("_") and "kwargs" not in known:
-            choose(f"argument {key}", str(name), known)
+    _check_arguments(target, node, key)
     try:
         return hydra.utils.instantiate(node, _convert_="all")
     except InstantiationException as error:
@@ -40,6 +40,37 @@ def instantiate(node: Any, key: str) -> Any:
         if isinstance(cause, PinnlabError):
             raise cause from error
         raise PinnlabError(f"{key}: {cause or error}") from error
+
+
+def _check_arguments(target: Any, node: Mapping[Any, Any], key: str) -> None:
+    """Raise :class:`PinnlabError` for an argument *target* does not have, or of the wrong type."""
+    parameters = inspect.signature(target).parameters.values()
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    # 'parent' and 'name' are Flax's own, which every module has
+    known = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+    known = [n for n in known if "parent" not in known or n not in ("parent", "name")]
+    try:
+        hints = get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    except (NameError, TypeError, AttributeError):  # annotations that exist for readers only
+        hints = {}
+    for name, value in node.items():
+        if str(name).startswith("_"):
+            continue
+        if not open_ended:
+            choose(f"argument of {key}", str(name), known)
+        allowed = _numbers(hints.get(str(name), Any))
+        if allowed and isinstance(value, (str, bool, int, float)) and not isinstance(value, allowed):
+            kinds = " or ".join(kind.__name__ for kind in allowed)
+            raise PinnlabError(f"{key}.{name}: {value!r} is not of type {kinds}")
+
+
+def _numbers(hint: Any) -> tuple[type, ...]:
+    """The plain types that a *hint* allows; none if it also allows what cannot be told apart."""
+    kinds = set(get_args(hint)) if get_origin(hint) in (Union, UnionType) else {hint}
+    if kinds & {Any, object, str} or not kinds & {int, float, bool}:
+        return ()
+    plain = kinds & {int, float, bool}
+    return tuple(sorted(plain | ({int} if float in plain else set()), key=lambda k: k.__name__))
 
 
 def locate(path: str, key: str) -> Any:
@@ -51,7 +82,8 @@ def locate(path: str, key: str) -> Any:
     try:
         return hydra.utils.get_object(path)
     except Exception as error:
-        raise PinnlabError(f"{key}: cannot import '{path}' ({error})") from error
+        why = str(error.__cause__ or error).splitlines()[0]
+        raise PinnlabError(f"{key}: cannot import '{path}' ({why})") from error
 
 
 def build_equation(cfg: DictConfig) -> Equation:
@@ -66,6 +98,8 @@ def build_equation(cfg: DictConfig) -> Equation:
     cls = locate(node.pop("_target_"), "equation._target_")
     if not (inspect.isclass(cls) and issubclass(cls, Equation)):
         raise PinnlabError(f"equation._target_: {cls} is no equation")
+    if "__dataclass_fields__" not in vars(cls):
+        raise PinnlabError(f"equation._target_: decorate the class {cls.__name__} with @equation")
     changes = node.pop("domain", None)
     known = cls.parameters()
     values = {}
@@ -80,8 +114,7 @@ def build_equation(cfg: DictConfig) -> Equation:
             value = instantiate(value, f"equation.{name}")
         values[name] = value
     if changes:
-        default = next(f.default for f in dataclasses.fields(cls) if f.name == "domain")
-        values["domain"] = default.updated(changes)
+        values["domain"] = cls.domain.updated(changes)
     equation = cls(**values)
     equation.check()
     return equation
@@ -136,21 +169,22 @@ def build_trainer(cfg: DictConfig) -> Trainer:
         raise PinnlabError("phases: give at least one, such as [{steps: 1000, points: 1000}]")
     if cfg.seeds < 1 or (cfg.steps is not None and cfg.steps < 1):
         raise PinnlabError(f"seeds={cfg.seeds} and steps={cfg.steps} must be at least 1")
-    phases, left = [], cfg.steps if cfg.steps is not None else float("inf")
+    phases, left = [], cfg.steps if cfg.steps is not None else sys.maxsize
     for i, given in enumerate(cfg.phases):
         if left <= 0:
             break
-        for name in given:
-            choose(f"key of phases[{i}]", str(name), [f.name for f in dataclasses.fields(Phase)])
-        steps = int(min(given.get("steps", 1000), left))
+        if not isinstance(given, Mapping):
+            raise PinnlabError(f"phases[{i}]: give {{steps: 1000, points: 1000}}, got {given}")
+        _check_arguments(Phase, given, f"phases[{i}]")
+        steps = min(given.get("steps", 1000), left)
         phases.append(
             Phase(
                 optimizer=build_optimizer(given.get("optimizer", cfg.optimizer), "optimizer"),
                 steps=steps,
-                points=int(given.get("points", 1000)),
+                points=given.get("points", 1000),
                 sampler=instantiate(given.get("sampler", cfg.sampler), "sampler"),
-                resample=int(given.get("resample", 0)),
-                reach=float(given.get("reach", 1.0)),
+                resample=given.get("resample", 0),
+                reach=given.get("reach", 1.0),
             )
         )
         left -= steps

@@ -24,9 +24,10 @@ from pinnlab.io import (
 )
 from pinnlab.run import machine
 from pinnlab.run.build import build_equation, instantiate
-from pinnlab.run.config import fingerprint
-from pinnlab.run.gates import Gate, judge
-from pinnlab.run.methods import METHODS, Outcome
+from pinnlab.run.compose import saved
+from pinnlab.run.config import decisive, fingerprint
+from pinnlab.run.gates import Gate, judge, make_gates
+from pinnlab.run.methods import METHODS, Outcome, build
 from pinnlab.run.observed import read_observed
 from pinnlab.run.outputs import Result, dataset, output_coordinates, readable
 from pinnlab.run.reference import Reference, make_reference, relative_l2
@@ -46,11 +47,12 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
         PinnlabError: anything the user can put right, before the training where possible.
         DivergenceError: after the partial result was written.
     """
+    print(f"run folder: {folder}", flush=True)
     check_writable(folder, need_bytes=20_000_000)
+    check_same(cfg, folder)
     choose("method", cfg.method, METHODS)
     choose("format", cfg.format, FORMATS)
     config = OmegaConf.to_yaml(cfg, resolve=True)
-    print(f"run folder: {folder}", flush=True)
     machine.use_compilation_cache()
     with precision(cfg.precision):
         equation = build_equation(cfg)
@@ -59,23 +61,49 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
             given = OmegaConf.to_container(cfg.observations, resolve=True)
             observed = read_observed(equation, **given)  # type: ignore[arg-type]
         classical = instantiate(cfg.classical, "classical") if cfg.classical else None
-        gates = [instantiate({"_target_": "pinnlab.run.gates.Gate", **g}, "gate") for g in cfg.gate]
+        gates = make_gates(cfg.gate)
         coordinates = output_coordinates(equation, cfg.output, observed)
+        if cfg.method == "pinn":
+            build(cfg, equation, observed)  # what is wrong shows before the reference is computed
+        elif classical is None:
+            raise PinnlabError("method=classical: this experiment names no solver (classical)")
         write_text(folder / "config.yaml", config)
         reference = make_reference(equation, classical, coordinates)
+        for gate in gates:
+            choose("metric (gate)", gate.metric, _metrics(equation, reference, observed))
+        baselines = _baselines(cfg, equation, observed)
         outcome = METHODS[cfg.method](
             cfg, folder, equation, observed, classical, coordinates, reference
         )
     result = _result(outcome, coordinates, reference, observed)
     metrics = measure(result, reference)
     summary = _summary(cfg, config, outcome, metrics, reference, gates)
-    if observed is not None and cfg.baselines:
-        summary["baselines"] = _baselines(cfg, equation, observed)
+    summary["baselines"] = baselines
     _write(cfg, folder, config, result, outcome, summary)
     tell(summary, folder)
     if isinstance(outcome.error, DivergenceError):
         raise outcome.error
     return summary
+
+
+def check_same(cfg: DictConfig, folder: Path) -> None:
+    """Raise :class:`PinnlabError` if *folder* holds a run of another configuration."""
+    if not (folder / "config.yaml").is_file():
+        return
+    there, here = decisive(saved(folder)), decisive(cfg)
+    if there != here:
+        keys = [key for key in here if here[key] != there.get(key)]
+        raise PinnlabError(
+            f"'{folder}' holds a run of another configuration ({', '.join(keys)} differ); "
+            "choose another folder (hydra.run.dir=...) or delete this one"
+        )
+
+
+def _metrics(equation: Any, reference: Reference, observed: Any) -> list[str]:
+    """The names of what will be measured."""
+    blank = Result(equation, {}, reference.values, reference.values, observed=observed)
+    blank.at_observations = observed.values if observed is not None else None
+    return list(measure(blank, reference))
 
 
 def _result(
@@ -157,16 +185,18 @@ def _summary(
         "gate": verdicts,
         "passed": all(v["passed"] for v in verdicts) if verdicts else None,
         "stopped": outcome.stopped,
+        "conclusion": cfg.conclusion,
+        "signal": outcome.signal,
         "config_sha256": fingerprint(cfg),
     }
 
 
 def _baselines(cfg: DictConfig, equation: Any, observed: Any) -> dict[str, Any]:
-    with precision("float64"):
-        return {
-            name: instantiate(node, f"baselines.{name}")(equation, observed)
-            for name, node in cfg.baselines.items()
-        }
+    return {
+        name: instantiate(node, f"baselines.{name}")(equation, observed)
+        for name, node in cfg.baselines.items()
+        if observed is not None
+    }
 
 
 def _write(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from pinnlab.core.errors import choose
+from pinnlab.core.errors import PinnlabError, choose
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,25 @@ class Gate:
     metric: str
     at_most: float
     within_seconds: float | None = None
+
+
+def make_gates(given: Sequence[Any]) -> list[Gate]:
+    """The gates of a configuration.
+
+    Raises:
+        PinnlabError: an entry that is no mapping, lacks a key, has another, or no number in it.
+    """
+    made = []
+    for i, entry in enumerate(given):
+        where = f"gate[{i}]"
+        if not isinstance(entry, Mapping) or not {"metric", "at_most"} <= set(entry):
+            raise PinnlabError(f"{where}: give {{metric: NAME, at_most: NUMBER}}, got {entry}")
+        for key, value in entry.items():
+            choose(f"key of {where}", str(key), [f.name for f in fields(Gate)])
+            if key != "metric" and not isinstance(value, (int, float)) and value is not None:
+                raise PinnlabError(f"{where}.{key}: {value!r} is no number")
+        made.append(Gate(**entry))  # type: ignore[arg-type]
+    return made
 
 
 def judge(
@@ -28,13 +47,10 @@ def judge(
 
     A gate that a longer run should have met earlier is judged by the last value that the run
     recorded within the gate's seconds.
-
-    Raises:
-        PinnlabError: a metric that the run does not have.
     """
     verdicts = []
     for gate in gates:
-        value, at = metrics[choose("metric (gate.metric)", gate.metric, metrics)], seconds
+        value, at = metrics[gate.metric], seconds
         limit = gate.within_seconds
         if limit is not None and seconds > limit:
             seen = [

@@ -80,19 +80,20 @@ def _variance(
         if isinstance(term, DataTerm)
     }
     seen = sum(counts.values())
-    precision = 0.0
+    size = jax.tree.reduce(lambda n, leaf: n + leaf.size, params, 0)
+    precision = np.zeros((size, size))
     for name, (rows, slopes) in made.items():
-        size = rows.shape[0]
+        many = rows.shape[0]
         if isinstance(terms[name], PriorTerm):
             factor = 1.0
         else:
-            count = counts.get(name, min(size, seen))
-            factor = count / (size * float(jnp.mean(rows**2)))
-        precision = precision + factor * np.asarray(slopes.T @ slopes)
-    precision[np.diag_indices_from(precision)] += _RIDGE * np.trace(precision) / len(precision)
-    size = ravel_pytree(params["equation"])[0].size  # "equation" comes before "network"
-    inverse = np.linalg.solve(precision, np.eye(len(precision), size))
-    return np.diag(inverse[:size])
+            count = counts.get(name, min(many, seen))
+            factor = count / (many * float(jnp.mean(rows**2)))
+        precision += factor * np.asarray(slopes.T @ slopes)
+    precision[np.diag_indices_from(precision)] += _RIDGE * np.trace(precision) / size
+    own = ravel_pytree(params["equation"])[0].size  # "equation" comes before "network"
+    inverse = np.linalg.solve(precision, np.eye(size, own))
+    return np.diag(inverse[:own])
 
 
 def _independent(rows: np.ndarray, columns: Mapping[str, Any], time: str | None) -> float:

@@ -50,7 +50,7 @@ def use_compilation_cache() -> None:
     A program compiled for one processor may not run on another. JAX's own variable
     ``JAX_COMPILATION_CACHE_DIR`` takes precedence.
     """
-    if jax.config.jax_compilation_cache_dir is None:
+    if getattr(jax.config, "jax_compilation_cache_dir", None) is None:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         kind = f"{processor()} {_flags()} {jax.__version__}"
         name = hashlib.sha256(kind.encode()).hexdigest()[:16]

@@ -47,6 +47,7 @@ class Outcome:
     parameters: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
     stopped: str = "done"
+    signal: int | None = None
     error: Exception | None = None
 
     def learned_summary(self) -> dict[str, Any]:
@@ -70,9 +71,8 @@ def classical(
     reference: Reference,
 ) -> Outcome:
     """Solve with the experiment's classical solver."""
-    if solver is None:
-        raise PinnlabError("method=classical: this experiment names no classical solver (classical)")
-    times = coordinates[equation.domain.time] if equation.domain.time else ()
+    assert solver is not None
+    times = list(coordinates[equation.domain.time]) if equation.domain.time else []
     begun = time.monotonic()
     solution = solver.solve(equation, times)
     values = {name: np.asarray(v) for name, v in solution.on(coordinates).items()}
@@ -86,6 +86,25 @@ def classical(
     )
 
 
+def build(
+    cfg: DictConfig, equation: Equation, observed: Observed | None
+) -> tuple[Problem, Trainer]:
+    """What is trained and how; nothing is computed.
+
+    Raises:
+        PinnlabError: settings that do not fit together, or a network that cannot be made.
+    """
+    model, trainer = build_model(cfg), build_trainer(cfg)
+    seen = [observed.training()] if observed else []
+    terms = default_terms(equation, model, seen, build_priors(cfg, equation))
+    problem = Problem(equation, model, terms, list(cfg.infer))
+    try:
+        jax.eval_shape(problem.init, jax.random.key(0))
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise PinnlabError(f"network: it cannot be built: {str(error).splitlines()[0]}") from error
+    return problem, trainer
+
+
 def pinn(
     cfg: DictConfig,
     folder: Path,
@@ -96,17 +115,15 @@ def pinn(
     reference: Reference,
 ) -> Outcome:
     """Train a network, continuing from the folder's checkpoint if there is one."""
-    model, trainer = build_model(cfg), build_trainer(cfg)
-    seen = [observed.training()] if observed else []
-    terms = default_terms(equation, model, seen, build_priors(cfg, equation))
-    problem = Problem(equation, model, terms, list(cfg.infer))
+    problem, trainer = build(cfg, equation, observed)
 
     def reading(params: Any) -> NetworkReading:
-        return NetworkReading(equation, model, params, trainer.seeds)
+        return NetworkReading(equation, problem.model, params, trainer.seeds)
 
     monitor = _monitor(reading, coordinates, reference)
-    checkpoint = Checkpoint(folder / "checkpoint.safetensors", fingerprint(cfg))
-    done, error = _fit(trainer, problem, checkpoint, folder, monitor, quiet=cfg.quiet)
+    path = folder / "checkpoint.safetensors"
+    checkpoint = Checkpoint(path, fingerprint(cfg), cfg.checkpoint_seconds)
+    done, error, number = _fit(trainer, problem, checkpoint, folder, monitor, quiet=cfg.quiet)
     made = reading(done.params)
     tensor = dict(zip(coordinates, np.ix_(*coordinates.values()), strict=True))
     members = {name: made.members(name, **tensor) for name in equation.variables}
@@ -126,6 +143,7 @@ def pinn(
         parameters=sum(sizes) // trainer.seeds,
         history=done.history,
         stopped=done.stopped if error is None else "diverged",
+        signal=number if error is None else None,
         error=error,
     )
 
@@ -140,8 +158,11 @@ def _fit(
     folder: Path,
     monitor: Any,
     quiet: bool,
-) -> tuple[Training, DivergenceError | None]:
-    """Fit with log, progress bar and signals; a diverged training gives its last good state."""
+) -> tuple[Training, DivergenceError | None, int | None]:
+    """Fit with log, progress bar and signals; a diverged training gives its last good state.
+
+    The last of the three is the number of the signal that came.
+    """
     counters = checkpoint.counters()
     log = JsonLines(folder / "log.jsonl")
     log.rewind(counters["step"] if counters else 0)
@@ -154,9 +175,9 @@ def _fit(
 
     with stopping() as stop, bar or contextlib.nullcontext():
         try:
-            return trainer.fit(problem, checkpoint, report, stop, monitor), None
+            return trainer.fit(problem, checkpoint, report, stop, monitor), None, stop.signal
         except DivergenceError as error:
-            return trainer.fit(problem, checkpoint, stop=lambda: True), error
+            return trainer.fit(problem, checkpoint, stop=lambda: True), error, stop.signal
 
 
 def _monitor(reading: Any, coordinates: Mapping[str, np.ndarray], reference: Reference) -> Any:

@@ -82,7 +82,7 @@ def _exact(
 def _timed(
     classical: Classical, equation: Equation, coordinates: Mapping[str, np.ndarray]
 ) -> tuple[Arrays, float]:
-    times = coordinates[equation.domain.time] if equation.domain.time else ()
+    times = list(coordinates[equation.domain.time]) if equation.domain.time else []
     begun = time.monotonic()
     solution = classical.solve(equation, times)
     values = {name: np.asarray(v) for name, v in solution.on(coordinates).items()}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 
 class Stop:
-    """Called by the trainer after each chunk; true once a signal has come."""
+    """Called by the trainer after each chunk; true once a signal has come, with its number."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -28,8 +28,8 @@ def stopping() -> Iterator[Stop]:
 
     def ask(number: int, frame: object) -> None:
         stop.signal = number
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, before[name])
+        for name in before:  # not to Python's handlers, which wait for a compiled step to end
+            signal.signal(name, signal.SIG_DFL)
         print("\nstopping after this chunk of steps; once more ends at once", flush=True)
 
     before = {name: signal.signal(name, ask) for name in (signal.SIGINT, signal.SIGTERM)}

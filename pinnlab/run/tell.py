@@ -31,8 +31,8 @@ def tell(summary: Mapping[str, Any], folder: Path, console: Console | None = Non
             f"gate {gate['metric']} <= {gate['at_most']:g}{within}: {gate['value']:.3g} "
             f"at {gate['seconds']:.0f} s, {verdict}"
         )
-    for sentence in summary.get("says", ()):
-        out.print(sentence)
+    if summary["conclusion"]:
+        out.print(summary["conclusion"])
     datasets = [p for p in (folder / "dataset.nc", folder / "dataset.zarr") if p.exists()]
     figures = sorted((folder / "figures").glob("*.png"))
     for label, paths in (("dataset", datasets), ("figure", figures)):

@@ -6,6 +6,7 @@ import argparse
 import csv
 import io as _io
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ Verb = Callable[[Sequence[str]], int]
 
 def find(name: str, verbs: Mapping[str, Verb]) -> Verb:
     """The verb of a *name*; an unknown one is an error that lists them."""
+    from pinnlab.run.catalogue import experiments
+
+    if name not in verbs and name in experiments():
+        raise PinnlabError(f"'{name}' is an experiment; run it with: pinnlab experiment={name}")
     return verbs[choose("command", name, verbs)]
 
 
@@ -41,13 +46,14 @@ def show(arguments: Sequence[str]) -> int:
 
 
 def resume(arguments: Sequence[str]) -> int:
-    """Continue a run in its own folder."""
-    folder = Path(_parsed("resume", arguments, run={}).run)
-    from pinnlab.run.compose import saved
+    """Continue a run in its own folder; what no result depends on may be changed."""
+    given = _parsed("resume", arguments, run={}, changes={"nargs": "*", "metavar": "KEY=VALUE"})
+    folder = Path(given.run)
+    from pinnlab.run.compose import changed, saved
     from pinnlab.run.experiment import run
 
-    summary = run(saved(folder), folder)
-    return 130 if summary["stopped"] == "signal" else 0
+    summary = run(changed(saved(folder), given.changes), folder)
+    return 128 + summary["signal"] if summary["stopped"] == "signal" else 0
 
 
 def plot(arguments: Sequence[str]) -> int:
@@ -71,25 +77,34 @@ def compare(arguments: Sequence[str]) -> int:
     return 0
 
 
+# Of the table's columns those that fit a terminal; the file has them all
+_SHOWN = ("experiment", "metric", "at_most", "value", "within_seconds", "seconds", "passed")
+
+
 def verify(arguments: Sequence[str]) -> int:
     """Run experiments, print gates against results, write the table, fail if one falls short."""
     parser = argparse.ArgumentParser(prog="pinnlab verify")
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--all", action="store_true", help="every experiment that has a gate")
     parser.add_argument("--table", type=Path, help="write the table as CSV")
-    parser.add_argument("--runs", type=Path, default=Path("runs/verify"), help="where runs go")
+    parser.add_argument("--runs", type=Path, help="where runs go; one that is there goes on")
     given = parser.parse_args(arguments)
+    if bool(given.names) == given.all:
+        raise PinnlabError("verify: name experiments, or give --all")
+    # Anew each time, so that an old result does not stand for the code of today
+    runs = given.runs or Path(f"runs/verify/{datetime.now():%Y-%m-%d_%H-%M-%S}")
     from rich.console import Console
     from rich.table import Table
 
+    from pinnlab.io import check_writable
     from pinnlab.run.verify import verified
 
-    rows = verified(given.names, given.all, given.runs)
-    if not rows:
-        raise PinnlabError("verify: name experiments, or give --all")
-    table = Table(*rows[0])
+    if given.table:
+        check_writable(given.table.parent)
+    rows = verified(given.names, given.all, runs)
+    table = Table(*_SHOWN)
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*(str(row[key]) for key in _SHOWN))
     Console().print(table)
     if given.table:
         _write_csv(rows, given.table)
@@ -106,7 +121,6 @@ def _write_csv(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, text.getvalue().encode())
     print(f"table: {path}")
 

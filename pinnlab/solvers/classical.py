@@ -23,11 +23,15 @@ class Classical(ABC):
         """The same with a higher resolution, to measure the error of this one."""
 
 
-def grid_of(equation: Equation, n: int | Mapping[str, int], schemes: Mapping[str, Scheme]) -> Grid:
+def grid_of(
+    equation: Equation, n: int | Mapping[str, int], schemes: Scheme | Mapping[str, Scheme]
+) -> Grid:
     """A grid with *n* points: Fourier on periodic axes, Chebyshev on others, unless *schemes*."""
     domain = equation.domain
 
     def scheme(axis: str) -> Scheme:
+        if isinstance(schemes, Scheme):
+            return schemes
         return schemes.get(axis) or (Fourier() if domain[axis].periodic else Chebyshev())
 
     points = {axis: n if isinstance(n, int) else n[axis] for axis in domain.space}
@@ -50,13 +54,14 @@ class Lines(Classical):
 
     Arguments:
         n: points of each space axis, one number or one for each; unused by an ODE.
-        schemes: for axes that shall not have Fourier (periodic) or Chebyshev (others).
+        schemes: for axes that shall not have Fourier (periodic) or Chebyshev (others); by axis,
+            or one for all.
         solver: ``auto``, ``explicit`` or ``implicit``.
         rtol: relative tolerance of a time step.
     """
 
     n: int | Mapping[str, int] = 64
-    schemes: Mapping[str, Scheme] = field(default_factory=dict)
+    schemes: Scheme | Mapping[str, Scheme] = field(default_factory=dict)
     solver: str = "auto"
     rtol: float = 1e-9
 
@@ -97,11 +102,12 @@ class Steady(Classical):
 
     Arguments:
         n: points of each space axis, one number or one for each.
-        schemes: for axes that shall not have Fourier (periodic) or Chebyshev (others).
+        schemes: for axes that shall not have Fourier (periodic) or Chebyshev (others); by axis,
+            or one for all.
     """
 
     n: int | Mapping[str, int] = 32
-    schemes: Mapping[str, Scheme] = field(default_factory=dict)
+    schemes: Scheme | Mapping[str, Scheme] = field(default_factory=dict)
 
     def solve(self, equation: Equation, times: Sequence[float]) -> Any:
         from pinnlab.solvers.steady import solve_steady

@@ -110,7 +110,7 @@ def solve(
     w = jax.lax.cond(
         prepared.constant,
         lambda: jsl.lu_solve(prepared.inverse, -start),
-        lambda: jnp.linalg.solve(jacobian(closed, zero), -start),
+        lambda: jnp.linalg.solve(matrix_of(jax.linearize(closed, zero)[1], zero), -start),
     )
     w = dict(zip(names, w.reshape(zero.shape), strict=True))
     return close(grid, equation.conditions(), w, t)
@@ -143,13 +143,14 @@ def _closed_rows(equation: Equation, grid: Grid, values: Arrays, rates: Arrays, 
     return whole
 
 
-def jacobian(function: Callable, at: Any) -> Any:
-    """The (size, size) Jacobian of *function* at *at*, by blocks of columns to bound memory."""
+def matrix_of(linear: Callable, like: Any) -> Any:
+    """The (size, size) matrix of a linear map of arrays *like* the one given, by blocks of columns
+    to bound memory."""
 
     def column(direction: Any) -> Any:
-        return jax.jvp(function, (at,), (direction.reshape(at.shape),))[1].ravel()
+        return linear(direction.reshape(like.shape)).ravel()
 
-    return jax.lax.map(column, jnp.eye(at.size, dtype=at.dtype), batch_size=256).T
+    return jax.lax.map(column, jnp.eye(like.size, dtype=like.dtype), batch_size=256).T
 
 
 def _elsewhere(equation: Equation, values: Arrays, t: Any) -> tuple[dict[str, Any], Any]:
@@ -183,7 +184,8 @@ def _by_matrix(equation: Equation, grid: Grid, values: Any, rates: Any, t: Any) 
     moved, later = _elsewhere(equation, values, t)
     there = _closed_rows(equation, grid, moved, rates, later)
     probe = _probe(equation, zero)
-    matrix, response = jacobian(here, zero), (here(probe) - here(zero)).ravel()
+    start, tangent = jax.linearize(here, zero)
+    matrix, response = matrix_of(tangent, zero), (here(probe) - start).ravel()
     linear = _agree(matrix @ probe.ravel(), response)
     constant = _agree((there(probe) - there(zero)).ravel(), response)
     # As for a symbol: what is not linear must not go unseen where nothing can be raised.

@@ -104,7 +104,7 @@ def _start(equation: Equation, grid: Grid, given: Mapping[str, Any], time: Any) 
 
 
 def _system(equation: Equation, grid: Grid, time: Any) -> Any:
-    """w -> rows that shall be zero, rhs and the conditions at end nodes; both (variables, *grid)."""
+    """w -> what shall be zero: rhs, and the conditions at end nodes; both (variables, *grid)."""
     names, conditions = list(equation.variables), equation.conditions()
     masks = jnp.stack([free(grid, conditions, name) for name in names])
     rest = {name: jnp.zeros(grid.shape, jnp.result_type(float)) for name in evolving(equation, 2)}
@@ -141,7 +141,7 @@ def _newton(
         return found.w, found[1:]
 
     def tangent(linear: Any, y: Any) -> Any:
-        matrix = constraints.jacobian(linear, jnp.zeros_like(y))
+        matrix = constraints.matrix_of(linear, y)
         return jnp.linalg.solve(matrix, y.ravel()).reshape(y.shape)
 
     w, said = jax.lax.custom_root(rows, start, solve, tangent, has_aux=True)
@@ -153,41 +153,53 @@ def _iterate(rows: Any, at: Iterate, size: Any) -> Iterate:
 
     The correction is the estimate of what is still wrong; for a linear equation it is rounding.
     """
-    matrix = constraints.jacobian(rows, at.w) * size.ravel()[None, :]
+    here, tangent = jax.linearize(rows, at.w)
+    matrix = constraints.matrix_of(tangent, at.w) * size.ravel()[None, :]
     sums = jnp.sum(jnp.abs(matrix), axis=1)
     weight = jnp.where(sums > 0, 1.0 / jnp.where(sums > 0, sums, 1.0), 1.0)
     factors = jsl.lu_factor(matrix * weight[:, None])
 
-    def off(w: Any) -> Any:
-        return rows(w).ravel() * weight
+    def step(value: Any) -> Any:
+        scaled = jsl.lu_solve(factors, -value.ravel() * weight)
+        return scaled.reshape(value.shape) * size
 
-    def step(off: Any) -> Any:
-        return jsl.lu_solve(factors, -off).reshape(at.w.shape) * size
+    def norm(value: Any) -> Any:
+        return jnp.max(jnp.abs(value.ravel() * weight))
 
-    here = off(at.w)
-    full, norm = step(here), jnp.max(jnp.abs(here))
-
-    def worse(share: Any) -> Any:
-        there = jnp.max(jnp.abs(off(at.w + share * full)))
-        return ~(there <= (1.0 - 0.25 * share) * norm + 1e-300) & (share > _SHORTEST)
-
-    share = jax.lax.while_loop(worse, lambda share: 0.5 * share, jnp.ones_like(norm))
+    full = step(here)
+    share, left = _search(rows, at.w, full, norm, here)
     near = at.w + share * full
-    left = off(near)
     more = step(left)
-    better = (jnp.max(jnp.abs(off(near + more))) <= jnp.max(jnp.abs(left))) & (share == 1.0)
-    w = jnp.where(better, near + more, near)
+    after = rows(near + more)
+    better = (norm(after) <= norm(left)) & (share == 1.0)
+    w, rest = jnp.where(better, near + more, near), jnp.where(better, after, left)
     space = tuple(range(1, w.ndim))
     largest = jnp.maximum(jnp.max(jnp.abs(w), space, keepdims=True), 1e-3 * size)
     correction = jnp.where(share == 1.0, jnp.max(jnp.abs(more) / largest), jnp.inf)
-    probe = jax.random.normal(jax.random.key(0), here.shape, here.dtype)
+    probe = jax.random.normal(jax.random.key(0), weight.shape, here.dtype)
     return Iterate(
         w,
         at.iterations + 1,
         correction,
-        jnp.max(jnp.abs(off(w) / jnp.max(jnp.abs(w / size)))),
+        norm(rest) / jnp.max(jnp.abs(w / size)),
         jnp.max(jnp.abs(jsl.lu_solve(factors, probe))),
     )
+
+
+def _search(rows: Any, w: Any, full: Any, norm: Any, here: Any) -> tuple[Any, Any]:
+    """The largest halving of the step *full* that lowers the norm, and the rows there."""
+
+    def worse(tried: tuple[Any, Any]) -> Any:
+        share, value = tried
+        fallen = norm(value) <= (1.0 - 0.25 * share) * norm(here)
+        return ~(fallen | (norm(value) == 0.0)) & (share > _SHORTEST)
+
+    def shorter(tried: tuple[Any, Any]) -> tuple[Any, Any]:
+        share = 0.5 * tried[0]
+        return share, rows(w + share * full)
+
+    untried = (jnp.asarray(2.0, here.dtype), jnp.full_like(here, jnp.inf))
+    return jax.lax.while_loop(worse, shorter, untried)
 
 
 def _singular(at: Iterate) -> Any:

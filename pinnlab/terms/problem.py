@@ -26,6 +26,7 @@ from pinnlab.models.model import Model
 from pinnlab.terms.base import Batch, Term
 from pinnlab.terms.boundary import BoundaryTerm, InitialTerm, PeriodicTerm
 from pinnlab.terms.data import DataTerm
+from pinnlab.terms.pieces import mean_and_grad, piece_size
 from pinnlab.terms.prior import Prior, PriorTerm
 from pinnlab.terms.residual import ResidualTerm
 
@@ -110,6 +111,23 @@ class Problem:
         """The weighted sum of the terms' mean squares."""
         losses = self.losses(params, batch)
         return sum(weights[name] * value for name, value in losses.items())
+
+    def value_and_grad(
+        self, params: Params, batch: Mapping[str, Batch], weights: Weights
+    ) -> tuple[Any, Params]:
+        """The loss and its gradient, summed over pieces of the points (:mod:`.pieces`)."""
+        made = []
+        for name, columns in batch.items():
+            term, equation = self.by_name[name], self.equation_of(params)
+
+            def row(point: Batch, term: Term = term, equation: Equation = equation) -> Any:
+                return term.row(self.model, params["network"], equation, point)
+
+            def mean(there: Params, part: Batch, name: str = name) -> Any:
+                return weights[name] * self.losses(there, {name: part})[name]
+
+            made.append(mean_and_grad(mean, params, columns, piece_size(row, columns)))
+        return jax.tree.map(lambda *parts: sum(parts), *made)
 
     def rows(self, params: Params, batch: Mapping[str, Batch], weights: Weights) -> Any:
         """All rows, weighted so that their squares sum to the loss."""

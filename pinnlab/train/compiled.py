@@ -99,7 +99,16 @@ class Compiled:
         return seeds if len(seeds) > 1 else seeds[0]
 
     def _lifted(self, one: Callable[..., Any]) -> Callable[..., Any]:
-        return jax.vmap(one, in_axes=(0, 0, None)) if len(self.seeds) > 1 else one
+        """*one* over the seeds, its last argument shared."""
+        if len(self.seeds) == 1:
+            return one
+        if jax.default_backend() != "cpu":
+            return jax.vmap(one, in_axes=(0, 0, None))
+        # One after the other: XLA's batched contractions and factorizations on a processor take
+        # several times as long as the same ones in turn (measured), and the cores are busy anyway.
+        return lambda seeds, states, last: jax.lax.map(
+            lambda pair: one(*pair, last), (seeds, states)
+        )
 
     def _run(self, name: str, function: Callable[..., Any], *args: Any) -> Any:
         """Call the compiled *function*, compiling it under *name* the first time."""

@@ -147,6 +147,7 @@ class _Loop:
         self.phase = self.inside = self.step = 0
         self.seconds = self.compile_seconds = 0.0
         self.history: list[dict[str, Any]] = []
+        self.state: dict[str, Any] = {}
         self._saved_at, self._clock = time.monotonic(), time.monotonic()
         self._enter(None)
 

@@ -23,7 +23,10 @@ def test_a_failed_write_keeps_the_old_file(tmp_path):
 def test_a_full_disk_is_one_message_and_keeps_the_old_file(tmp_path):
     path = tmp_path / "state"
     write_bytes(path, b"old")
-    with pytest.raises(PinnlabError, match=f"cannot write '{path}': No space left"), replacing(path):
+    with (
+        pytest.raises(PinnlabError, match=f"cannot write '{path}': No space left"),
+        replacing(path),
+    ):
         raise OSError(28, "No space left on device")
     assert path.read_bytes() == b"old"
 
@@ -40,5 +43,8 @@ def test_precision_ends_with_its_block():
             with precision("float32"):
                 assert jnp.zeros(()).dtype == "float32"
         assert jnp.zeros(()).dtype == "float32"
-    with pytest.raises(PinnlabError, match="precision 'double'.*float32, float64"), precision("double"):
+    with (
+        pytest.raises(PinnlabError, match="precision 'double'.*float32, float64"),
+        precision("double"),
+    ):
         pass

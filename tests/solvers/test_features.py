@@ -35,35 +35,35 @@ def basis_of(problem, n, **settings):
     return FeatureDiscretisation(Grid(domain, {a: (s, n) for a, s in schemes.items()}), **settings)
 
 
-def largest_error(problem, basis, exact=None, times=(0.5, 1.0), **settings):
+def largest_error(problem, basis, solver="implicit", times=(0.5, 1.0)):
     """The largest error at *times* between the nodes."""
-    solution = solve_lines(problem, basis, times, **settings)
+    solution = solve_lines(problem, basis, times, solver=solver)
     domain = problem.domain
     points = {a: np.linspace(domain[a].lower, domain[a].upper, 23) for a in domain.space}
     found = solution.on({"t": np.asarray(times), **points})
     places = [np.asarray(times), *points.values()]
     mesh = np.meshgrid(*places, indexing="ij")
     x = {a: jnp.asarray(m) for a, m in zip(domain.axes, mesh, strict=True)}
-    right = (exact or problem.exact)(x)
+    right = problem.exact(x)
     return max(np.max(np.abs(found[name] - right[name])) for name in right)
 
 
 def test_heat():
-    assert largest_error(Heat(), basis_of(Heat(), 81, count=60)) < 1e-8
+    assert largest_error(Heat(), basis_of(Heat(), 81, count=60), "auto") < 1e-8
 
 
 def test_burgers():
     problem = Burgers(nu=0.05)
-    assert largest_error(problem, basis_of(problem, 161), solver="implicit") < 1e-7
+    assert largest_error(problem, basis_of(problem, 161)) < 1e-7
 
 
 def test_more_features_are_more_accurate():
     problem = Burgers(nu=0.05)
     errors = [
         largest_error(problem, basis_of(problem, 161, count=count, cutoff=1e-8))
-        for count in (20, 30, 45)
+        for count in (20, 40)
     ]
-    assert errors[0] > 5 * errors[1] > 25 * errors[2], errors
+    assert errors[0] > 20 * errors[1], errors
 
 
 @equation
@@ -118,7 +118,7 @@ def test_sides_that_change_with_time(kind):
 
 def test_wave_keeps_value_and_rate():
     problem = Wave()
-    assert largest_error(problem, basis_of(problem, 81, count=60)) < 1e-7
+    assert largest_error(problem, basis_of(problem, 81, count=60), "explicit") < 1e-7
 
 
 def test_heat_in_the_plane_with_one_periodic_axis():

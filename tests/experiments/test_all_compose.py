@@ -1,0 +1,114 @@
+"""Every experiment composes, is built, and runs two steps to a dataset that follows CF."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from pinnlab.equations.base import Equation
+from pinnlab.run.build import build_equation, build_trainer, instantiate
+from pinnlab.run.catalogue import experiments
+from pinnlab.run.compose import composed, saved
+from pinnlab.run.config import decisive, fingerprint
+from pinnlab.run.experiment import run
+from pinnlab.run.gates import make_gates
+
+CHECKER = Path(sys.executable).with_name("compliance-checker")
+QUICK = ("soil_heat", "burgers", "energy_balance", "poisson", "swing", "vorticity")
+ALL = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in experiments()]
+
+
+def small(name: str, *more: str):
+    """An experiment cut down to two steps of a small network, with a coarse solver beside it."""
+    cfg = composed([f"experiment={name}", "quiet=true", "figures=false", "budget=null", *more])
+    cfg.output = {axis: n if n == "observed" else 6 for axis, n in cfg.output.items()}
+    cfg.phases = [{**cfg.phases[0], "steps": 2, "points": 40}] if cfg.phases else []
+    cfg.network.update({"width": 6, "depth": 1})
+    cfg.baselines = {}
+    if cfg.classical:
+        known = instantiate(cfg.classical, "classical")
+        coarse = {"n": 16, "steps": 20}
+        cfg.classical = {
+            "_target_": cfg.classical["_target_"],
+            **{key: value for key, value in coarse.items() if hasattr(known, key)},
+        }
+    return cfg
+
+
+def passes_the_cf_checker(path: Path) -> bool:
+    done = subprocess.run(
+        [CHECKER, "--test=cf:1.11", str(path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and "All tests passed!" in done.stdout, done.stdout + done.stderr
+    return True
+
+
+@pytest.mark.parametrize("name", experiments())
+def test_it_composes_and_is_built(name, tmp_path):
+    cfg = composed([f"experiment={name}"])
+    assert cfg.name == name and cfg.title and cfg.summary
+    equation = build_equation(cfg)
+    assert isinstance(equation, Equation)
+    assert make_gates(cfg.gate), "every experiment says what it must reach"
+    assert set(cfg.output) == set(equation.domain.axes)
+    if cfg.method == "pinn":
+        assert build_trainer(cfg).steps > 0
+
+
+@pytest.mark.parametrize("name", experiments())
+def test_what_is_saved_is_the_same_configuration(name, tmp_path):
+    from omegaconf import OmegaConf
+
+    cfg = composed([f"experiment={name}"])
+    (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
+    again = saved(tmp_path)
+    assert decisive(again) == decisive(cfg)
+    assert fingerprint(again) == fingerprint(cfg)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_it_runs_two_steps_to_a_cf_dataset(name, tmp_path):
+    summary = run(small(name), tmp_path)
+    assert summary["steps"] == (2 if summary["method"] == "pinn" else 0)
+    assert summary == json.loads((tmp_path / "summary.json").read_text())
+    assert passes_the_cf_checker(tmp_path / "dataset.nc")
+    with xr.open_dataset(tmp_path / "dataset.nc") as ds:
+        assert ds.attrs["experiment"] == name
+        assert all(np.isfinite(ds[n]).any() for n in ds.data_vars)
+
+
+WITH_SOLVER = [n for n in experiments() if composed([f"experiment={n}"]).classical]
+
+
+@pytest.mark.parametrize(
+    "name", [n if n == "heat" else pytest.param(n, marks=pytest.mark.slow) for n in WITH_SOLVER]
+)
+def test_its_classical_solver_is_a_method_of_its_own(name, tmp_path):
+    summary = run(small(name, "method=classical"), tmp_path)
+    assert summary["method"].startswith("classical (")
+    assert all(np.isfinite(v) for v in summary["norms"].values())
+
+
+def test_zarr_holds_the_same_and_figures_are_drawn(tmp_path):
+    run(small("burgers"), tmp_path / "netcdf")
+    run(small("burgers", "format=zarr", "figures=true"), tmp_path / "zarr")
+    with (
+        xr.open_dataset(tmp_path / "netcdf/dataset.nc") as one,
+        xr.open_zarr(tmp_path / "zarr/dataset.zarr", consolidated=False) as two,
+    ):
+        xr.testing.assert_equal(one, two)
+        for name in one.variables:
+            assert one[name].attrs == two[name].attrs
+    assert list((tmp_path / "zarr/figures").glob("*.png"))
+
+
+def test_single_precision_and_several_seeds(tmp_path):
+    summary = run(small("poisson", "precision=float32", "seeds=2"), tmp_path)
+    assert (summary["precision"], summary["seeds"]) == ("float32", 2)
+    with xr.open_dataset(tmp_path / "dataset.nc") as ds:
+        spread = next(n for n in ds.data_vars if str(n).endswith("_spread"))
+        assert float(ds[spread].max()) > 0
