@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pinnlab.equations.base import Equation, equation
     from pinnlab.run.solution import Solution, load
     from pinnlab.run.solve import solve
-    from pinnlab.solvers.classical import Etdrk4, Lines, Steady
+    from pinnlab.solvers.classical import Etdrk4, Features, Lines, Steady
 
 _HOME = {
     "Axis": "core.domain",
@@ -29,6 +29,7 @@ _HOME = {
     "Domain": "core.domain",
     "Equation": "equations.base",
     "Etdrk4": "solvers.classical",
+    "Features": "solvers.classical",
     "Function": "core.parameters",
     "Initial": "core.conditions",
     "Lines": "solvers.classical",

@@ -98,9 +98,7 @@ def jvp_of_jvp(layers: Layers, points: Any) -> Any:
     f = functools.partial(network, layers)
     along_s = jnp.zeros_like(points).at[:, 0].set(1.0)
     along_x = jnp.zeros_like(points).at[:, 1].set(1.0)
-    (u, u_x), (_, u_xx) = jax.jvp(
-        lambda z: jax.jvp(f, (z,), (along_x,)), (points,), (along_x,)
-    )
+    (u, u_x), (_, u_xx) = jax.jvp(lambda z: jax.jvp(f, (z,), (along_x,)), (points,), (along_x,))
     return residual_of(u, jax.jvp(f, (points,), (along_s,))[1], u_x, u_xx)
 
 
@@ -222,7 +220,9 @@ def timed(calls: dict[str, Callable[[], float]]) -> dict[str, list[tuple[float, 
             before = time.perf_counter(), time.process_time()
             calls[name]()
             after = time.perf_counter(), time.process_time()
-            taken[name].append(tuple(1e3 * (b - a) / STEPS for a, b in zip(before, after, strict=True)))
+            taken[name].append(
+                tuple(1e3 * (b - a) / STEPS for a, b in zip(before, after, strict=True))
+            )
     return taken
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -216,9 +216,7 @@ class ClassicalFit(Baseline):
     parameter: str
     between: Sequence[float | str] | None = None
     fit: str = "all"
-    classical: Lines = field(
-        default_factory=lambda: Lines(31, FiniteDifference(), "explicit", rtol=1e-5)
-    )
+    classical: Lines = Lines(31, FiniteDifference(), "explicit", rtol=1e-5)
 
     def predict(self, equation: Equation, observed: Observed) -> Prediction:
         """The fitted solution at all records of the sensors between the two.

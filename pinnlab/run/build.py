@@ -59,7 +59,11 @@ def _check_arguments(target: Any, node: Mapping[Any, Any], key: str) -> None:
         if not open_ended:
             choose(f"argument of {key}", str(name), known)
         allowed = _numbers(hints.get(str(name), Any))
-        if allowed and isinstance(value, (str, bool, int, float)) and not isinstance(value, allowed):
+        if (
+            allowed
+            and isinstance(value, (str, bool, int, float))
+            and not isinstance(value, allowed)
+        ):
             kinds = " or ".join(kind.__name__ for kind in allowed)
             raise PinnlabError(f"{key}.{name}: {value!r} is not of type {kinds}")
 

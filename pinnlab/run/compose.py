@@ -111,7 +111,9 @@ def explained(error: Exception) -> str:
     if isinstance(error, YAMLError):
         return " ".join(str(error).split())
     message = _line(error.__cause__ or error)
-    overridden = re.search(r"(?:Could not override|Error merging override) '?([^\s'=]+)", str(error))
+    overridden = re.search(
+        r"(?:Could not override|Error merging override) '?([^\s'=]+)", str(error)
+    )
     unknown = re.search(r"Key '([^']+)' (?:is )?not in 'Schema'", f"{error} {error.__cause__}")
     choice = re.search(r"Could not find '([^']+)/([^'/]+)'", str(error))
     try:

@@ -120,9 +120,7 @@ def _result(
         observed,
     )
     if observed is not None:
-        there = dict(
-            zip(observed.coordinates, np.ix_(*observed.coordinates.values()), strict=True)
-        )
+        there = dict(zip(observed.coordinates, np.ix_(*observed.coordinates.values()), strict=True))
         result.at_observations = np.asarray(outcome.reading(observed.variable, **there))
     return result
 

@@ -55,9 +55,7 @@ class Outcome:
         made = {}
         for name, interval in self.learned.items():
             keys = ("value", "lower", "upper")
-            made[name] = {
-                k: np.asarray(v).tolist() for k, v in zip(keys, interval, strict=True)
-            }
+            made[name] = {k: np.asarray(v).tolist() for k, v in zip(keys, interval, strict=True)}
         return made
 
 

@@ -20,7 +20,9 @@ def verified(names: Sequence[str], every: bool, runs: Path) -> list[dict[str, An
     Raises:
         PinnlabError: an unknown name, or one without a gate.
     """
-    configs = {name: composed([f"experiment={name}"]) for name in (experiments() if every else names)}
+    configs = {
+        name: composed([f"experiment={name}"]) for name in (experiments() if every else names)
+    }
     for name, cfg in list(configs.items()):
         if cfg.gate:
             continue

@@ -76,6 +76,38 @@ class Lines(Classical):
 
 
 @dataclass(frozen=True)
+class Features(Classical):
+    """Method of lines on frozen random features (:mod:`pinnlab.solvers.features`).
+
+    Arguments:
+        n: collocation points of each space axis, one number or one for each.
+        count: random features.
+        slope: of the features; about the inverse width of what must be resolved, on [-1, 1].
+        seed: of the features.
+        solver, rtol: as for :class:`Lines`.
+    """
+
+    n: int | Mapping[str, int] = 128
+    count: int = 100
+    slope: float = 10.0
+    seed: int = 0
+    solver: str = "auto"
+    rtol: float = 1e-9
+
+    def solve(self, equation: Equation, times: Sequence[float]) -> Any:
+        from pinnlab.solvers.features import FeatureDiscretisation
+        from pinnlab.solvers.lines import solve_lines
+
+        grid = grid_of(equation, self.n, {})
+        basis = FeatureDiscretisation(grid, self.count, self.slope, self.seed)
+        return solve_lines(equation, basis, times, solver=self.solver, rtol=self.rtol)
+
+    def refined(self) -> Features:
+        more = {"n": _scaled(self.n, 1.5), "count": round(1.5 * self.count)}
+        return replace(self, rtol=self.rtol / 10, **more)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
 class Etdrk4(Classical):
     """Exponential time differencing (:func:`pinnlab.solvers.etdrk4.solve_etdrk4`).
 
