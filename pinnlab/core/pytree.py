@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -22,8 +22,8 @@ def register(cls: type, leaves: Sequence[str]) -> None:
         children = [(key, getattr(made, name)) for key, name in zip(keys, leaves, strict=True)]
         return children, tuple(getattr(made, name) for name in static)
 
-    def unflatten(aux: tuple, children: Sequence[Any]) -> Any:
-        new = object.__new__(cls)
+    def unflatten(aux: tuple, children: Iterable[Any]) -> Any:
+        new: Any = object.__new__(cls)
         for name, value in (*zip(static, aux, strict=True), *zip(leaves, children, strict=True)):
             object.__setattr__(new, name, value)
         return new

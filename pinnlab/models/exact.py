@@ -33,9 +33,7 @@ Scalar = Callable[[Point], Any]  # a function of one point
 def exact_scalar(v: Scalar, name: str, conditions: Sequence[Condition], domain: Domain) -> Scalar:
     """Return a function of a point that equals *v* up to the transform for the variable *name*."""
     initial = {
-        c.order: c.values[name]
-        for c in conditions
-        if isinstance(c, Initial) and name in c.values
+        c.order: c.values[name] for c in conditions if isinstance(c, Initial) and name in c.values
     }
     sides: dict[str, dict[str, Boundary]] = {}
     for c in conditions:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -109,10 +110,7 @@ def gram_lower(b: Any, blocks: int) -> Any:
     """The lower triangle of B B' for a (P, N) matrix, by block rows; zeros far above it."""
     p = b.shape[0]
     edges = [p * i // blocks for i in range(blocks + 1)]
-    rows = [
-        jnp.pad(b[lo:hi] @ b[:hi].T, ((0, 0), (0, p - hi)))
-        for lo, hi in zip(edges, edges[1:], strict=False)
-    ]
+    rows = [jnp.pad(b[lo:hi] @ b[:hi].T, ((0, 0), (0, p - hi))) for lo, hi in pairwise(edges)]
     return jnp.concatenate(rows)
 
 

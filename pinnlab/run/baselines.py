@@ -25,6 +25,7 @@ from pinnlab.run.observed import Observed
 from pinnlab.solvers.classical import Lines
 
 DEGREES = {"linear": 1, "quadratic": 2, "cubic": 3}
+QUICK_LINES = Lines(31, FiniteDifference(), "explicit", rtol=1e-5)
 HOPELESS = 1e30  # a misfit; finite, since Brent's parabolas take differences
 
 
@@ -216,7 +217,7 @@ class ClassicalFit(Baseline):
     parameter: str
     between: Sequence[float | str] | None = None
     fit: str = "all"
-    classical: Lines = Lines(31, FiniteDifference(), "explicit", rtol=1e-5)
+    classical: Lines = QUICK_LINES
 
     def predict(self, equation: Equation, observed: Observed) -> Prediction:
         """The fitted solution at all records of the sensors between the two.

@@ -39,7 +39,9 @@ def describe() -> dict[str, Any]:
     return {
         "device": f"{device.platform}: {device.device_kind}",
         "processor": processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "versions": {name: version(name) for name in _PACKAGES},
     }
 

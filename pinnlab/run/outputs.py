@@ -191,7 +191,11 @@ def _parameter(
     known, value = equation.parameters()[name], getattr(equation, name)
     dims = (names[value.axis],) if isinstance(value, Profile) else ()
     long_name = known.long_name or name
-    words = {"": long_name, "_lower": f"lower end of {long_name}", "_upper": f"upper end of {long_name}"}
+    words = {
+        "": long_name,
+        "_lower": f"lower end of {long_name}",
+        "_upper": f"upper end of {long_name}",
+    }
     ends = (f"{name}_lower", f"{name}_upper")
     return [
         Quantity(

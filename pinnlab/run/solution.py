@@ -48,7 +48,10 @@ class Solution:
         result = Result(self.equation, coordinates, self.reading.on(coordinates))
         name = type(self.equation).__name__
         attributes = provenance(
-            "", "pinnlab.Solution.to_dataset", title=f"Solution of {name}", summary=f"{name} by pinnlab"
+            "",
+            "pinnlab.Solution.to_dataset",
+            title=f"Solution of {name}",
+            summary=f"{name} by pinnlab",
         )
         return dataset(result, attributes)
 

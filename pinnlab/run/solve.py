@@ -66,10 +66,16 @@ def solve(
         model = Model(network or MLP(20, 3), exact=exact)
         problem = Problem(equation, model, default_terms(equation, model, observations), infer)
         if trainer is None:
-            trainer = default_trainer(seed, None if budget is None else quantity(budget, "s", "budget"))
+            trainer = default_trainer(
+                seed, None if budget is None else quantity(budget, "s", "budget")
+            )
         done = trainer.fit(problem)
         reading = NetworkReading(equation, model, done.params, trainer.seeds)
-        facts = {"seconds": done.seconds, "steps": done.step, "loss": done.history[-1]["fresh_loss"]}
+        facts = {
+            "seconds": done.seconds,
+            "steps": done.step,
+            "loss": done.history[-1]["fresh_loss"],
+        }
         return trained(reading, facts)
 
 

@@ -107,11 +107,10 @@ def _integrate(
 ) -> tuple[State, dict[str, Any], Any, Any]:
     """What is kept at *times*, the counts of steps, the result, and the time reached."""
     size = scales(equation, state)
-    leaves, structure = jax.tree.flatten(equation)  # Diffrax builds masks of what it is given
 
     def right(t: Any, scaled: State, args: Any) -> State:
         y = jax.tree.map(lambda a, s: a * s, scaled, size)
-        rate = slope(jax.tree.unflatten(structure, args[0]), basis, args[1], t, y)
+        rate = slope(args[0], basis, args[1], t, y)
         return jax.tree.map(lambda a, s: a / s, rate, size)
 
     def keep(at: Any) -> State:
@@ -128,7 +127,7 @@ def _integrate(
         times[-1],
         None,
         jax.tree.map(lambda a, s: a / s, state, size),
-        (leaves, prepared),
+        (equation, prepared),
         saveat=diffrax.SaveAt(subs=[every, last]),
         stepsize_controller=_controller(method, tolerance, start, times),
         max_steps=max_steps,

@@ -162,5 +162,3 @@ class Problem:
 def _factor(columns: Batch, weight: Any) -> Any:
     n = next(iter(columns.values())).shape[0]
     return jnp.sqrt(weight / n)
-
-

@@ -61,9 +61,7 @@ class Compiled:
 
         def one(seed: Any, state: State, n: Any) -> tuple[State, Any]:
             batch = state["batch"]
-            weights = self.weights.update(
-                self.problem, state["params"], batch, state["weights"]
-            )
+            weights = self.weights.update(self.problem, state["params"], batch, state["weights"])
 
             def body(_: Any, carry: tuple) -> tuple:
                 params, optimizer, _loss = carry

@@ -47,7 +47,7 @@ class Phase:
     def __post_init__(self) -> None:
         if self.steps < 1 or self.points < 1 or self.resample < 0 or not 0 < self.reach <= 1:
             raise PinnlabError(
-                f"a training phase needs steps >= 1, points >= 1, resample >= 0 and 0 < reach <= 1, "
+                "a training phase needs steps >= 1, points >= 1, resample >= 0 and 0 < reach <= 1; "
                 f"got {self.steps}, {self.points}, {self.resample} and {self.reach}"
             )
 

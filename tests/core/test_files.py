@@ -32,7 +32,7 @@ def test_a_full_disk_is_one_message_and_keeps_the_old_file(tmp_path):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(PinnlabError, match="cannot write '.*nowhere/state'"):
+    with pytest.raises(PinnlabError, match=r"cannot write '.*nowhere/state'"):
         write_bytes(tmp_path / "nowhere" / "state", b"")
 
 
@@ -44,7 +44,7 @@ def test_precision_ends_with_its_block():
                 assert jnp.zeros(()).dtype == "float32"
         assert jnp.zeros(()).dtype == "float32"
     with (
-        pytest.raises(PinnlabError, match="precision 'double'.*float32, float64"),
+        pytest.raises(PinnlabError, match=r"precision 'double'.*float32, float64"),
         precision("double"),
     ):
         pass

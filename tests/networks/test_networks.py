@@ -91,5 +91,5 @@ def test_a_steep_start_spreads_over_the_interval():
 
 
 def test_an_unknown_activation_lists_those_there_are():
-    with pytest.raises(PinnlabError, match="'relu'.*gelu, silu, sin, softplus, tanh"):
+    with pytest.raises(PinnlabError, match=r"'relu'.*gelu, silu, sin, softplus, tanh"):
         made(MLP(3, 1, "relu"))

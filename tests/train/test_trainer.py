@@ -175,7 +175,7 @@ def test_divergence_names_the_term_and_keeps_the_last_good_state(tmp_path):
     optimizer = Gradient(optax.sgd(-1.0), chunk=2)  # climbs
     trainer = Trainer([Phase(optimizer, 100, 20)])
     seen = []
-    with pytest.raises(DivergenceError, match="residual.* is not finite") as error:
+    with pytest.raises(DivergenceError, match=r"residual.* is not finite") as error:
         trainer.fit(problem_of(equation=Explosive()), checkpoint, seen.append)
     kept = checkpoint.counters()
     assert f"between steps {kept['step']} and {kept['step'] + 2}" in str(error.value)
