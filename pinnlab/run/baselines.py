@@ -26,7 +26,7 @@ from pinnlab.solvers.classical import Lines
 
 DEGREES = {"linear": 1, "quadratic": 2, "cubic": 3}
 QUICK_LINES = Lines(31, FiniteDifference(), "explicit", rtol=1e-5)
-HOPELESS = 1e30  # a misfit; finite, since Brent's parabolas take differences
+HOPELESS = 1e30  # a finite misfit: Brent takes differences
 
 
 class Prediction(NamedTuple):
@@ -296,6 +296,4 @@ class ClassicalFit(Baseline):
 def _between(share: float, bounds: tuple[float, float]) -> float:
     """A value inside *bounds* by its share: of the logarithm, where they are positive."""
     lower, upper = bounds
-    if lower > 0:
-        return lower * (upper / lower) ** share
-    return lower + (upper - lower) * share
+    return lower * (upper / lower) ** share if lower > 0 else lower + (upper - lower) * share

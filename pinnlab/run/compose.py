@@ -126,7 +126,9 @@ def explained(error: Exception) -> str:
             choose(choice.group(1), choice.group(2), re.findall(r"^\t(\S+)", listed, re.M))
     except PinnlabError as better:
         return str(better)
-    return f"{overridden.group(1)}: {message}" if overridden else message
+    # The one names an override, the other a value of a file
+    key = overridden.group(1) if overridden else getattr(error.__cause__ or error, "full_key", "")
+    return f"{key}: {message}" if key else message
 
 
 def _line(error: BaseException) -> str:

@@ -36,8 +36,9 @@ def piece_size(row: Callable[[Batch], Any], columns: Batch) -> int:
     most = max(_FEWEST, _BYTES // max(1, _bytes(jax.make_jaxpr(row)(point).jaxpr)))
     if 2 * count < LANES * most:
         return count
+    even = (s for s in range(most, most // 2, -1) if count % (LANES * s) == 0)
     turns = -(-count // (LANES * most))
-    return count // (LANES * turns)
+    return next(even, count // (LANES * turns))
 
 
 def mean_and_grad(
@@ -56,17 +57,14 @@ def mean_and_grad(
         name: c[:even].reshape(LANES, turns, size, *c.shape[1:]) for name, c in columns.items()
     }
 
+    like = jax.eval_shape(value_and_grad, params, {name: c[0, 0] for name, c in parts.items()})
+    zero = jax.tree.map(lambda made: jnp.zeros(made.shape, made.dtype), like)
+
     def add(total: Any, part: Batch) -> tuple[Any, None]:
         return jax.tree.map(jnp.add, total, value_and_grad(params, part)), None
 
     def lane(i: int) -> Any:
-        mine = {name: c[i] for name, c in parts.items()}
-        first = {name: c[0] for name, c in mine.items()}
-        zero = jax.tree.map(
-            lambda like: jnp.zeros(like.shape, like.dtype),
-            jax.eval_shape(value_and_grad, params, first),
-        )
-        return jax.lax.scan(add, zero, mine)[0]
+        return jax.lax.scan(add, zero, {name: c[i] for name, c in parts.items()})[0]
 
     sums = jax.tree.map(lambda *s: sum(s) * (size / count), *map(lane, range(LANES)))
     if even == count:

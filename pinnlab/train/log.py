@@ -9,6 +9,8 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from pinnlab.core.errors import PinnlabError
+
 
 class JsonLines:
     """Append each record as one line of JSON to a file.
@@ -29,8 +31,14 @@ class JsonLines:
         return kept
 
     def __call__(self, record: Mapping[str, Any]) -> None:
-        with open(self.path, "a") as stream:
-            stream.write(json.dumps(dict(record)) + "\n")
+        try:
+            with open(self.path, "a") as stream:
+                stream.write(json.dumps(dict(record)) + "\n")
+        except OSError as error:
+            raise PinnlabError(
+                f"cannot write '{self.path}': {error.strerror or error}; the checkpoint before it "
+                "stands, and the run can be resumed"
+            ) from error
 
 
 def _parsed(line: str) -> dict[str, Any] | None:
