@@ -86,12 +86,12 @@ def test_a_small_heat_problem_converges():
     expected = eq.exact(points)["u"]
     assert float(jnp.linalg.norm(found - expected) / jnp.linalg.norm(expected)) < 1e-4
     assert done.stopped == "steps" and done.step == 60 and len(done.history) == 6
-    assert done.history[-1]["loss"] < 1e-4 * done.history[0]["fresh_loss"]
+    assert done.history[-1]["fresh_loss"] < 1e-2 * done.history[0]["fresh_loss"]
 
 
 CRAFTS = {
-    "levenberg-marquardt": Trainer([Phase(LM, 12, 20)]),
-    "adam, three seeds": Trainer([Phase(ADAM, 12, 20, resample=4)], seeds=3),
+    "levenberg-marquardt": Trainer([Phase(LM, 16, 20)]),
+    "adam, three seeds": Trainer([Phase(ADAM, 16, 20, resample=4)], seeds=3),
     "two phases, adaptive, weighted": Trainer(
         [Phase(ADAM, 8, 20, Adaptive(), 6, 0.5), Phase(LM, 8, 25, Adaptive(base=Sobol()), 6)],
         weights=GradientNorm(),
@@ -223,12 +223,8 @@ def test_weights():
     with pytest.raises(PinnlabError, match=r"term \(weights\) 'residul'.*initial_0, residual"):
         Fixed({"residul": 1.0}).init(problem)
     balanced = GradientNorm(momentum=0.0).update(problem, params, batch, weights)
-    norms = {
-        n: float(
-            w * optax.global_norm(jax.grad(lambda p, n=n: problem.losses(p, batch)[n])(params))
-        )
-        for n, w in balanced.items()
-    }
+    slopes = jax.jacrev(lambda p: problem.losses(p, batch))(params)
+    norms = {n: float(w * optax.global_norm(slopes[n])) for n, w in balanced.items()}
     assert norms["residual"] == pytest.approx(norms["initial_0"], rel=1e-9)  # equal pull
     slow = GradientNorm(momentum=0.9).update(problem, params, batch, weights)
     assert float(slow["residual"]) == pytest.approx(2.7 + 0.1 * float(balanced["residual"]))
