@@ -92,7 +92,7 @@ class Profile:
         values = np.asarray(self.values, dtype=float)
         if values.size == 1:
             values = np.full(len(self.knots), values.item())
-        if values.shape != (len(self.knots),):
+        if values.shape[-1:] != (len(self.knots),):  # before it there may be an axis of seeds
             raise PinnlabError(
                 f"profile along '{self.axis}': {values.size} values for {len(self.knots)} knots"
             )
