@@ -51,9 +51,8 @@ class Parameter:
     def _check_bounds(self, value: float, where: str) -> None:
         lower, upper = self.bounds
         if not lower <= value <= upper:
-            raise PinnlabError(
-                f"{where}: {value:g} {self.units} is outside [{lower:g}, {upper:g}] {self.units}"
-            )
+            unit = "" if self.units == "1" else f" {self.units}"
+            raise PinnlabError(f"{where}: {value:g}{unit} is outside [{lower:g}, {upper:g}]{unit}")
 
 
 def parameter(default: Any, units: str, **more: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Mapping
@@ -32,6 +31,7 @@ from pinnlab.run.observed import read_observed
 from pinnlab.run.outputs import Result, dataset, output_coordinates, readable
 from pinnlab.run.reference import Reference, make_reference, relative_l2
 from pinnlab.run.tell import tell
+from pinnlab.train import JsonLines
 
 FORMATS = {"netcdf": ("dataset.nc", write_netcdf), "zarr": ("dataset.zarr", write_zarr)}
 
@@ -254,6 +254,5 @@ def redraw(folder: Path) -> list[Path]:
     found = [folder / name for name, _ in FORMATS.values() if (folder / name).exists()]
     if not found:
         raise PinnlabError(f"'{folder}' holds no dataset; finish it with: pinnlab resume {folder}")
-    log = folder / "log.jsonl"
-    history = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    history = JsonLines(folder / "log.jsonl").records()
     return draw(read_dataset(found[0]), history, folder / "figures")

@@ -100,7 +100,7 @@ def _coordinate(
         return Coordinate(name, values, "s", "time", "time", "T", bounds=bounds, epoch=epoch)
     long_name = axis.long_name or name
     if axis.shown:
-        shown = axis.shown
+        shown, long_name = axis.shown, axis.shown.standard_name.replace("_", " ")
         values, bounds = np.asarray(shown.convert(values)), np.asarray(shown.convert(bounds))
         letter = _GEOGRAPHIC.get(shown.standard_name, "")
         return Coordinate(

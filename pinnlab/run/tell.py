@@ -31,7 +31,7 @@ def tell(summary: Mapping[str, Any], folder: Path, console: Console | None = Non
             f"gate {gate['metric']} <= {gate['at_most']:g}{within}: {gate['value']:.3g} "
             f"at {gate['seconds']:.0f} s, {verdict}"
         )
-    if summary["conclusion"]:
+    if summary["conclusion"] and summary["passed"] is not False:
         out.print(summary["conclusion"])
     datasets = [p for p in (folder / "dataset.nc", folder / "dataset.zarr") if p.exists()]
     figures = sorted((folder / "figures").glob("*.png"))

@@ -10,6 +10,7 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pinnlab.core.errors import PinnlabError
+from pinnlab.core.files import write_bytes
 
 
 class JsonLines:
@@ -21,14 +22,17 @@ class JsonLines:
     def __init__(self, path: Path):
         self.path = path
 
-    def rewind(self, step: int) -> list[dict[str, Any]]:
-        """Keep and return the records up to *step*."""
+    def records(self) -> list[dict[str, Any]]:
+        """What stands in the file; a line cut by a kill is left out."""
+        lines = self.path.read_text().splitlines() if self.path.is_file() else []
+        return [record for record in map(_parsed, lines) if record]
+
+    def rewind(self, step: int) -> None:
+        """Keep the records up to *step*."""
         if not self.path.is_file():
-            return []
-        kept = [r for r in map(_parsed, self.path.read_text().splitlines()) if r]
-        kept = [r for r in kept if r["step"] <= step]
-        self.path.write_text("".join(json.dumps(r) + "\n" for r in kept))
-        return kept
+            return
+        kept = [record for record in self.records() if record["step"] <= step]
+        write_bytes(self.path, "".join(json.dumps(r) + "\n" for r in kept).encode())
 
     def __call__(self, record: Mapping[str, Any]) -> None:
         try:
