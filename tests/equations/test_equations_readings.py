@@ -1,6 +1,7 @@
 """One equation, many readings: each agrees with derivatives that are given in closed form."""
 
 import dataclasses
+import itertools
 import math
 
 import jax
@@ -11,6 +12,7 @@ from point_reading import random_points, read
 
 import pinnlab.equations as equations
 from pinnlab.core import Axis, Domain, Function
+from pinnlab.core.featurefield import FeatureField
 from pinnlab.core.field import Field
 from pinnlab.core.grid import Chebyshev, FiniteDifference, Fourier, Grid
 from pinnlab.core.gridfield import GridField
@@ -35,15 +37,74 @@ class Sines(Field):
         i, variable, asked = self.names.index(name), self.variables[name], dict(orders)
         value = variable.scale
         for j, axis in enumerate(self.domain):
-            span = self.domain[axis]
-            turns = 1.0 + (i + j) % 2 if span.periodic else 0.3 + 0.1 * ((i + 2 * j) % 3)
-            wave, n = 2 * math.pi * turns / span.length, asked.get(axis, 0)
-            angle = wave * (self.x[axis] - span.lower) + 0.4 + i
-            value = value * wave**n * jnp.sin(angle + n * math.pi / 2)
+            value = value * self.factor(i, j, axis, asked.get(axis, 0))
         return value if orders else value + variable.offset
 
     def differentiate(self, what, orders):
         raise AssertionError("the expected value of a function's derivative is given by hand")
+
+    def factor(self, i, j, axis, n):
+        """The sine along one axis (the j-th) of variable i, derived n times."""
+        wave, start = self.wave(i, j, axis)
+        return wave**n * jnp.sin(wave * (self.x[axis] - start) + 0.4 + i + n * math.pi / 2)
+
+    def wave(self, i, j, axis):
+        span = self.domain[axis]
+        turns = 1.0 + (i + j) % 2 if span.periodic else 0.3 + 0.1 * ((i + 2 * j) % 3)
+        return 2 * math.pi * turns / span.length, span.lower
+
+
+class Waves:
+    """The expansion the same sines are in: at each axis of space a sine and a cosine, their
+    products over the axes, and a constant."""
+
+    def __init__(self, equation, count=9):
+        self.domain, self.names = equation.domain, equation.variables.names
+        self.equation, self.truth = equation, Sines(equation, {})
+        axes = equation.domain.space
+        nodes = np.meshgrid(
+            *(self.domain[a].lower + self.domain[a].length * np.linspace(0, 1, count) for a in axes)
+        )
+        self.coordinates = {a: jnp.asarray(x) for a, x in zip(axes, nodes, strict=True)}
+        self.shape = nodes[0].shape
+
+    def table(self, name, orders):
+        """By hand: d^n/dx^n sin(w x) = w^n sin(w x + n pi/2)."""
+        return self.products(name, self.coordinates, dict(orders))
+
+    def features(self, name, point):
+        return self.products(name, point, {})
+
+    def given(self, name):
+        return None
+
+    def products(self, name, x, orders):
+        i, found = self.names.index(name), []
+        for kinds in itertools.product((0, 1), repeat=len(self.domain.space)):
+            value = 1.0
+            for axis, kind in zip(self.domain.space, kinds, strict=True):
+                wave, start = self.truth.wave(i, list(self.domain).index(axis), axis)
+                n = orders.get(axis, 0)
+                phase = (n + kind) * math.pi / 2
+                value = value * wave**n * jnp.sin(wave * (x[axis] - start) + phase)
+            found.append(value)
+        constant = jnp.zeros_like(found[0]) if any(orders.values()) else jnp.ones_like(found[0])
+        return jnp.stack([*found, constant], axis=-1)
+
+    def coefficients(self, time, derived=0):
+        """sin(a + c) = cos(c) sin(a) + sin(c) cos(a), times the sine in time."""
+        found = {}
+        for i, name in enumerate(self.names):
+            variable = self.truth.variables[name]
+            size = variable.scale
+            if self.domain.time is not None:
+                now = Sines(self.equation, {"t": time})
+                size = size * now.factor(i, list(self.domain).index("t"), "t", derived)
+            turn = (math.cos(0.4 + i), math.sin(0.4 + i))
+            kinds = itertools.product((0, 1), repeat=len(self.domain.space))
+            products = [size * math.prod(turn[k] for k in kind) for kind in kinds]
+            found[name] = jnp.stack([*products, 0.0 if derived else variable.offset])
+        return found
 
 
 def sines(equation):
@@ -194,6 +255,22 @@ def test_spectral_grid_reading_in_space_and_time(make, by_hand):
     schemes = {a: spectral(equation.domain[a]) for a in equation.domain}
     found, x = on_grid(equation, schemes, "residual")
     assert error(found, expected(equation, by_hand, x, "residual")) < 1e-8
+
+
+@cases
+def test_feature_reading(make, by_hand):
+    """Features in which the sines are an exact sum, in space; the sum's coefficients in time."""
+    equation = make()
+    if not equation.domain.space:
+        pytest.skip("features are of space, and an ordinary differential equation has none")
+    waves, time = Waves(equation), None
+    x = dict(waves.coordinates)
+    if equation.domain.time is not None:
+        time = x["t"] = jnp.asarray(equation.domain["t"].lower + 0.3 * equation.domain["t"].length)
+    second = [n for n in waves.names if equation.variables[n].order == 2]
+    rates = {n: waves.coefficients(time, 1)[n] for n in second} if second else {}
+    field = FeatureField(waves, waves.coefficients(time), time, rates)
+    assert error(equation.rhs(field), expected(equation, by_hand, x)) < 1e-11
 
 
 @pytest.mark.parametrize(
