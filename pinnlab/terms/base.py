@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +13,10 @@ from pinnlab.models.model import Model
 
 Batch = Mapping[str, Any]  # columns of (N,) arrays: one for each axis, and what the term adds
 
+# Columns of mean one that weigh the points of a term; a batch without them weighs all alike.
+MEASURE = "_measure"  # the share of the domain that a point stands for: quadrature
+WEIGHT = "_weight"  # the attention that a training pays to it
+
 
 def spread(domain: Domain, axes: Sequence[str], unit: Any, reach: float) -> dict[str, Any]:
     """Columns of the named *axes* from the unit cube, time only up to its share *reach*."""
@@ -20,6 +25,13 @@ def spread(domain: Domain, axes: Sequence[str], unit: Any, reach: float) -> dict
         + domain[axis].length * (reach if axis == domain.time else 1.0) * unit[:, i]
         for i, axis in enumerate(axes)
     }
+
+
+def weighed(columns: Batch) -> tuple[Batch, Any]:
+    """The columns that rows are made of, and the (N,) weights of the points; None for none."""
+    given = [columns[name] for name in (MEASURE, WEIGHT) if name in columns]
+    rest = {name: c for name, c in columns.items() if name not in (MEASURE, WEIGHT)}
+    return rest, math.prod(given[1:], start=given[0]) if given else None
 
 
 class Term(ABC):
@@ -34,6 +46,7 @@ class Term(ABC):
     dims: int = 0
     share: float = 1.0  # number of points, relative to the run's
     adaptive: bool = False  # whether an adaptive sampler may choose its points
+    box: tuple[str, ...] = ()  # the axes of the unit cube, if each is placed by itself
 
     @abstractmethod
     def row(self, model: Model, params: Any, equation: Equation, point: Batch) -> Any:

@@ -1,16 +1,18 @@
 r"""Problem: equation, model and terms read as one least-squares objective.
 
-.. math:: L(\theta) = \sum_{\text{terms}} w_k \frac1{N_k}\sum_i r_{k,i}(\theta)^2
+.. math:: L(\theta) = \sum_{\text{terms}} w_k \frac1{N_k}\sum_i a_{k,i}\, r_{k,i}(\theta)^2
 
-First-order optimizers take the loss, Gauss-Newton kinds the rows :math:`\sqrt{w_k/N_k}\,r_{k,i}`
-and their Jacobian. Parameters are those of the network, and the free forms of the equation's
+First-order optimizers take the loss, Gauss-Newton kinds the rows
+:math:`\sqrt{w_k a_{k,i}/N_k}\,r_{k,i}` and their Jacobian. The weights :math:`a_{k,i}` of the
+points have mean one and are columns of the batch (:mod:`.base`); without them all are one.
+Parameters are those of the network, and the free forms of the equation's
 leaves that are learned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +25,7 @@ from pinnlab.core.errors import choose
 from pinnlab.equations.base import Equation
 from pinnlab.models.learned import equation_with, free_of
 from pinnlab.models.model import Model
-from pinnlab.terms.base import Batch, Term
+from pinnlab.terms.base import Batch, Term, weighed
 from pinnlab.terms.boundary import BoundaryTerm, InitialTerm, PeriodicTerm
 from pinnlab.terms.data import DataTerm
 from pinnlab.terms.pieces import mean_and_grad, piece_size
@@ -67,6 +69,8 @@ class Problem:
         equation, model: as built.
         terms: sources of rows, with names of their own.
         learned: names of the equation's parameters that are trained along.
+        given: what stands beside the trained parameters and stays, of the network and of the
+            equation (in its free form): the state at the start of a time window.
 
     Raises:
         PinnlabError: a name in *learned* that is no parameter.
@@ -76,6 +80,7 @@ class Problem:
     model: Model
     terms: Sequence[Term]
     learned: Sequence[str] = ()
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in self.learned:
@@ -92,20 +97,33 @@ class Problem:
         return {"network": network, "equation": free_of(self.equation, self.learned)}
 
     def equation_of(self, params: Params) -> Equation:
-        """The equation with its learned leaves replaced."""
-        return equation_with(self.equation, params["equation"])
+        """The equation with its learned and given leaves replaced."""
+        return self.parts(params)[1]
+
+    def parts(self, params: Params) -> tuple[Params, Equation]:
+        """The network's parameters and the equation that they all stand for."""
+        whole = self.whole(params)
+        return whole["network"], equation_with(self.equation, whole["equation"])
+
+    def whole(self, params: Params) -> Params:
+        """The trained parameters with those that are given beside them."""
+        return {part: {**own, **self.given.get(part, {})} for part, own in params.items()}
 
     def raw(self, name: str, params: Params, columns: Batch) -> Any:
         """(N, k) unweighted rows of one term at (N,) columns."""
-        term, equation = self.by_name[name], self.equation_of(params)
-        return jax.vmap(lambda p: term.row(self.model, params["network"], equation, p))(columns)
+        term, (network, equation) = self.by_name[name], self.parts(params)
+        points, _ = weighed(columns)
+        return jax.vmap(lambda p: term.row(self.model, network, equation, p))(points)
 
     def losses(self, params: Params, batch: Mapping[str, Batch]) -> dict[str, Any]:
-        """The mean square of each term's rows, unweighted."""
-        return {
-            name: jnp.mean(jnp.sum(self.raw(name, params, columns) ** 2, axis=1))
-            for name, columns in batch.items()
-        }
+        """The mean square of each term's rows at its weighed points, without the term's weight."""
+
+        def mean(name: str, columns: Batch) -> Any:
+            squares = jnp.sum(self.raw(name, params, columns) ** 2, axis=1)
+            _, weight = weighed(columns)
+            return jnp.mean(squares if weight is None else weight * squares)
+
+        return {name: mean(name, columns) for name, columns in batch.items()}
 
     def loss(self, params: Params, batch: Mapping[str, Batch], weights: Weights) -> Any:
         """The weighted sum of the terms' mean squares."""
@@ -118,22 +136,22 @@ class Problem:
         """The loss and its gradient, summed over pieces of the points (:mod:`.pieces`)."""
         made = []
         for name, columns in batch.items():
-            term, equation = self.by_name[name], self.equation_of(params)
 
-            def row(point: Batch, term: Term = term, equation: Equation = equation) -> Any:
-                return term.row(self.model, params["network"], equation, point)
+            def row(point: Batch, term: Term = self.by_name[name]) -> Any:
+                return term.row(self.model, *self.parts(params), point)
 
             def mean(there: Params, part: Batch, name: str = name) -> Any:
                 return weights[name] * self.losses(there, {name: part})[name]
 
-            made.append(mean_and_grad(mean, params, columns, piece_size(row, columns)))
+            size = piece_size(row, weighed(columns)[0])
+            made.append(mean_and_grad(mean, params, columns, size))
         return jax.tree.map(lambda *parts: sum(parts), *made)
 
     def rows(self, params: Params, batch: Mapping[str, Batch], weights: Weights) -> Any:
         """All rows, weighted so that their squares sum to the loss."""
         return jnp.concatenate(
             [
-                self.raw(name, params, columns).reshape(-1) * _factor(columns, weights[name])
+                (self.raw(name, params, columns) * _factor(columns, weights[name])).reshape(-1)
                 for name, columns in batch.items()
             ]
         )
@@ -145,20 +163,20 @@ class Problem:
         flat, unravel = ravel_pytree(params)
         rows, slopes = [], []
         for name, columns in batch.items():
-            term, factor = self.by_name[name], _factor(columns, weights[name])
+            term, (points, _) = self.by_name[name], weighed(columns)
 
             def one(theta: Any, point: Batch, term: Term = term) -> tuple[Any, Any]:
-                there = unravel(theta)
-                equation = self.equation_of(there)
-                row = term.row(self.model, there["network"], equation, point)
+                row = term.row(self.model, *self.parts(unravel(theta)), point)
                 return row, row
 
-            slope, row = jax.vmap(jax.jacrev(one, has_aux=True), in_axes=(None, 0))(flat, columns)
+            slope, row = jax.vmap(jax.jacrev(one, has_aux=True), in_axes=(None, 0))(flat, points)
+            factor = jnp.broadcast_to(_factor(columns, weights[name]), row.shape).reshape(-1)
             rows.append(row.reshape(-1) * factor)
-            slopes.append(slope.reshape(-1, flat.size) * factor)
+            slopes.append(slope.reshape(-1, flat.size) * factor[:, None])
         return jnp.concatenate(rows), jnp.concatenate(slopes)
 
 
 def _factor(columns: Batch, weight: Any) -> Any:
-    n = next(iter(columns.values())).shape[0]
-    return jnp.sqrt(weight / n)
+    """What (N, k) rows are multiplied by: a number, or (N, 1) where points have weights."""
+    n, (_, own) = next(iter(columns.values())).shape[0], weighed(columns)
+    return jnp.sqrt(weight / n if own is None else weight * own[:, None] / n)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -16,43 +18,73 @@ from pinnlab.terms.problem import Problem
 from pinnlab.train.weights import Weighting
 
 if TYPE_CHECKING:
+    from pinnlab.train.legs import Given, Handover
     from pinnlab.train.trainer import Phase
 
-State = dict[str, Any]  # params, optimizer, weights, batch
+State = dict[str, Any]  # params, given, optimizer, weights, batch
 
 
 class Compiled:
-    """Start, draw, advance and fresh loss of one phase; compile seconds are counted apart."""
+    """Start, draw, advance and fresh loss of one phase; compile seconds are counted apart.
+
+    Where it is *abstract*, it answers with shapes instead of arrays.
+    """
 
     def __init__(
-        self, problem: Problem, phase: Phase, weights: Weighting, fresh: int, seeds: np.ndarray
+        self,
+        problem: Problem,
+        phase: Phase,
+        weights: Weighting,
+        fresh: int,
+        seeds: np.ndarray,
+        abstract: bool = False,
     ):
         self.problem, self.phase, self.weights = problem, phase, weights
-        self.fresh_points, self.seeds = fresh, seeds
+        self.fresh_points, self.seeds, self.abstract = fresh, seeds, abstract
         self._programs: dict[str, Any] = {}
         self._compile_seconds = 0.0
 
-    def start(self, index: int, params: Any, weights: Any) -> State:
+    def begin(self, handover: Handover, before: Problem, params: Any, leg: int) -> tuple:
+        """What the *leg* starts from after *before*, whose parameters are *params*."""
+
+        def one(seed: Any, params: Any, leg: Any) -> tuple:
+            key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 3), leg)
+            return handover(key, self.problem, before, params)
+
+        name = f"begin {id(before)}"
+        return self._run(name, self._lifted(one), self._seeds, params, np.int32(leg))
+
+    def start(self, index: int, params: Any, weights: Any, given: Given | None = None) -> State:
         """The state at the start of phase *index*; new parameters where *params* is None."""
         many = len(self.seeds) > 1
 
-        def one(seed: Any, params: Any, weights: Any) -> State:
-            key = jax.random.key(seed)
-            params = self.problem.init(key) if params is None else params
-            weights = self.weights.init(self.problem) if weights is None else weights
-            batch = self._batch(jax.random.fold_in(key, 7 + index), params, self.phase.points, True)
-            optimizer = self.phase.optimizer.init(params)
-            return {"params": params, "optimizer": optimizer, "weights": weights, "batch": batch}
+        def one(seed: Any, params: Any, weights: Any, given: Given, index: Any) -> State:
+            key, here = jax.random.key(seed), self._with(given)
+            params = here.problem.init(key) if params is None else params
+            weights = self.weights.init(here.problem) if weights is None else weights
+            batch = here._batch(jax.random.fold_in(key, 7 + index), params, self.phase.points, True)
+            batch = self.weights.enter(here.problem, batch)
+            made = {"params": params, "given": given, "weights": weights, "batch": batch}
+            return {**made, "optimizer": self.phase.optimizer.init(params)}
 
-        function = jax.vmap(one) if many else one
-        return self._run(f"start{params is None}", function, self._seeds, params, weights)
+        function = jax.vmap(one, in_axes=(0, 0, 0, 0, None)) if many else one
+        name = f"start {params is None} {weights is None}"
+        return self._run(
+            name, function, self._seeds, params, weights, given or {}, np.int32(index)
+        )
+
+    def whole(self, state: State) -> Any:
+        """The parameters with what was given to them."""
+        return replace(self.problem, given=state["given"]).whole(state["params"])
 
     def draw(self, state: State, step: int) -> State:
         """The state with new points."""
 
         def one(seed: Any, state: State, step: Any) -> State:
             key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 1), step)
-            return {**state, "batch": self._batch(key, state["params"], self.phase.points, True)}
+            here = self._with(state["given"])
+            batch = here._batch(key, state["params"], self.phase.points, True)
+            return {**state, "batch": self.weights.enter(here.problem, batch, state["batch"])}
 
         return self._run("draw", self._lifted(one), self._seeds, state, np.int32(step))
 
@@ -60,17 +92,24 @@ class Compiled:
         """*n* steps, and the loss before the last one."""
 
         def one(seed: Any, state: State, n: Any) -> tuple[State, Any]:
-            batch = state["batch"]
-            weights = self.weights.update(self.problem, state["params"], batch, state["weights"])
+            batch, attentive = state["batch"], self.weights.every > 0
+            here = self._with(state["given"])
+            weights = self.weights.update(here.problem, state["params"], batch, state["weights"])
 
-            def body(_: Any, carry: tuple) -> tuple:
-                params, optimizer, _loss = carry
-                return self.phase.optimizer.step(self.problem, params, optimizer, batch, weights)
+            def body(i: Any, carry: tuple) -> tuple:
+                params, optimizer, _loss, seen = carry
+                if attentive:
+                    seen = here._attended(i, params, *seen)
+                now = seen or (batch, weights)
+                return *self.phase.optimizer.step(here.problem, params, optimizer, *now), seen
 
             zero = jnp.zeros((), jnp.result_type(float))
-            first = (state["params"], state["optimizer"], zero)
-            params, optimizer, loss = jax.lax.fori_loop(0, n, body, first)
-            return {**state, "params": params, "optimizer": optimizer, "weights": weights}, loss
+            seen = (batch, weights) if attentive else ()
+            first = (state["params"], state["optimizer"], zero, seen)
+            params, optimizer, loss, seen = jax.lax.fori_loop(0, n, body, first)
+            end = {"params": params, "optimizer": optimizer}
+            end["batch"], end["weights"] = seen or (batch, weights)
+            return {**state, **end}, loss
 
         state, loss = self._run("advance", self._lifted(one), self._seeds, state, np.int32(n))
         return state, np.asarray(loss)
@@ -80,8 +119,9 @@ class Compiled:
 
         def one(seed: Any, state: State, step: Any) -> dict[str, Any]:
             key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 2), step)
-            batch = self._batch(key, state["params"], self.fresh_points, False)
-            return self.problem.losses(state["params"], batch)
+            here = self._with(state["given"])
+            batch = here._batch(key, state["params"], self.fresh_points, False)
+            return here.problem.losses(state["params"], batch)
 
         losses = self._run("fresh", self._lifted(one), self._seeds, state, np.int32(step))
         return {name: np.asarray(value) for name, value in losses.items()}
@@ -110,11 +150,27 @@ class Compiled:
 
     def _run(self, name: str, function: Callable[..., Any], *args: Any) -> Any:
         """Call the compiled *function*, compiling it under *name* the first time."""
+        if self.abstract:
+            return jax.eval_shape(function, *args)
         if name not in self._programs:
             begun = time.monotonic()
             self._programs[name] = jax.jit(function).lower(*args).compile()
             self._compile_seconds += time.monotonic() - begun
         return self._programs[name](*args)
+
+    def _with(self, given: Given) -> Compiled:
+        """The same for a problem that knows what is *given*, inside of a trace."""
+        here = copy.copy(self)
+        here.problem = replace(self.problem, given=given)
+        return here
+
+    def _attended(self, i: Any, params: Any, batch: Any, weights: Any) -> tuple[Any, Any]:
+        """Batch and weights before step *i* of a chunk, new ones every so many steps."""
+        return jax.lax.cond(
+            i % self.weights.every == 0,
+            lambda: self.weights.attend(self.problem, params, batch, weights),
+            lambda: (batch, weights),
+        )
 
     def _batch(self, key: Any, params: Any, points: int, adaptive: bool) -> dict[str, Batch]:
         """Columns of coordinates for every term."""
