@@ -95,7 +95,7 @@ class NetworkReading:
         columns = {axis: jnp.asarray(column, self.dtype) for axis, column in points.items()}
 
         return np.asarray(
-            _evaluated(self.params, columns, self.model, self.equation, self.seeds, ask)
+            evaluated(self.params, columns, self.model, self.equation, self.seeds, ask)
         )
 
 
@@ -120,7 +120,7 @@ class _Residual:
 
 
 @partial(jax.jit, static_argnames=("model", "equation", "seeds", "ask"))
-def _evaluated(
+def evaluated(
     params: Any, columns: Any, model: Model, equation: Equation, seeds: int, ask: Ask
 ) -> Any:
     """(seeds, N) answers at (N,) columns of coordinates."""

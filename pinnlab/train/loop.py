@@ -1,0 +1,226 @@
+"""The moving parts of one training: legs, phases and chunks, with their log and checkpoints."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pinnlab.core.errors import DivergenceError
+from pinnlab.train.checkpoint import Checkpoint
+from pinnlab.train.compiled import Compiled, State
+from pinnlab.train.legs import Leg
+
+if TYPE_CHECKING:
+    from pinnlab.train.trainer import Phase, Trainer
+
+Record = Mapping[str, Any]
+Monitor = Callable[[Sequence[Any]], dict[str, float]]
+_MONITOR_SECONDS = 3.0  # between two looks at the error
+_COUNTERS = ("leg", "phase", "inside", "step", "seconds", "compile_seconds", "history", "told")
+_COUNTERS += ("begun", "cut")
+
+
+class Loop:
+    """The state of one ``fit``, advanced chunk by chunk.
+
+    ``leg`` and ``phase`` say where it is, ``inside`` how many steps into the phase, ``done`` holds
+    the parameters of the legs behind it, ``begun`` the seconds at which the leg began, ``told``
+    what its handover told, and ``cut`` whether the budget ended a leg before its last step.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        legs: Sequence[Leg],
+        checkpoint: Checkpoint | None,
+        report: Callable[[Record], None],
+        monitor: Monitor | None,
+    ):
+        self.trainer, self.legs, self.checkpoint = trainer, legs, checkpoint
+        self.report, self.monitor, self._watched_at = report, monitor, 0.0
+        self.leg = self.phase = self.inside = self.step = 0
+        self.seconds = self.compile_seconds = self.begun = 0.0
+        self.cut = False
+        self.history: list[dict[str, Any]] = []
+        self.told: dict[str, float] = {}
+        self.done: list[Any] = []
+        self.state: State = {}
+        self._compiled: dict[tuple, Compiled] = {}
+        self._saved_at, self._clock = time.monotonic(), time.monotonic()
+
+    @property
+    def over(self) -> bool:
+        """Whether the last leg has made its last step."""
+        return self.leg == len(self.legs) - 1 and self.phase >= len(self._phases(self.leg))
+
+    @property
+    def reached(self) -> list[Any]:
+        """The parameters of each leg so far, with what was given to it."""
+        return [*self.done, self._here().whole(self.state)]
+
+    def start(self) -> None:
+        """Continue from the checkpoint, where there is one; else begin."""
+        if not self._restore():
+            self._begin()
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        if self.checkpoint is None:
+            return
+        kept = {"done": self.done, "state": self.state}
+        self.checkpoint.write(kept, {name: getattr(self, name) for name in _COUNTERS})
+        self._saved_at = time.monotonic()
+
+    def chunk(self) -> None:
+        """Advance by one compiled chunk, then log, and checkpoint when it is time."""
+        phase, compiled = self._phases(self.leg)[self.phase], self._here()
+        left = phase.steps - self.inside
+        if phase.resample:
+            if self.inside % phase.resample == 0 and self.inside:
+                self.state = compiled.draw(self.state, self.step)
+            left = min(left, phase.resample - self.inside % phase.resample)
+        n = min(left, phase.optimizer.chunk)
+        state, loss = compiled.advance(self.state, n)
+        losses = compiled.fresh(state, self.step + n)
+        self._check(state, loss, self.step + n)
+        self.state, self.step, self.inside = state, self.step + n, self.inside + n
+        self._tick()
+        self._record(loss, losses)
+        self._go_on(phase)
+        due = self.checkpoint is not None and (
+            time.monotonic() - self._saved_at > self.checkpoint.every
+        )
+        if due:
+            self.save()
+
+    def _phases(self, leg: int) -> Sequence[Phase]:
+        own = self.legs[leg].phases
+        return self.trainer.phases if own is None else own
+
+    def _here(self) -> Compiled:
+        """The programs of the current phase, which legs with one problem share."""
+        phase = self._phases(self.leg)[min(self.phase, len(self._phases(self.leg)) - 1)]
+        key = (id(self.legs[self.leg].problem), id(phase))
+        if key not in self._compiled:
+            self._compiled[key] = self._programs(self.leg, phase)
+        return self._compiled[key]
+
+    def _programs(self, leg: int, phase: Phase, abstract: bool = False) -> Compiled:
+        trainer = self.trainer
+        seeds = np.arange(trainer.seed, trainer.seed + trainer.seeds)
+        problem = self.legs[leg].problem
+        return Compiled(problem, phase, trainer.weights, trainer.fresh, seeds, abstract)
+
+    def _begin(self) -> None:
+        """Start the current leg from what the one before left."""
+        leg, params, given, told = self.legs[self.leg], None, {}, {}
+        if leg.handover is not None:
+            before = self.legs[self.leg - 1].problem
+            params, given, told = self._here().begin(leg.handover, before, self.done[-1], self.leg)
+        self.told = {name: float(np.max(value)) for name, value in told.items()}
+        self.begun = self.seconds
+        self.state = self._here().start(self.phase, params, None, given)
+
+    def _go_on(self, phase: Phase) -> None:
+        """Enter the next phase or leg, where the current one is at its end."""
+        if self.inside >= phase.steps:
+            self.phase, self.inside = self.phase + 1, 0
+        at_end = self.phase >= len(self._phases(self.leg))
+        if self.leg < len(self.legs) - 1 and (at_end or self._spent()):
+            self.cut |= not at_end
+            self.done.append(self._here().whole(self.state))
+            self.leg, self.phase, self.inside = self.leg + 1, 0, 0
+            self._begin()
+        elif self.inside == 0 and not at_end:
+            params, weights, given = (self.state[name] for name in ("params", "weights", "given"))
+            self.state = self._here().start(self.phase, params, weights, given)
+
+    def _spent(self) -> bool:
+        """Whether the leg had its share of the budget: by steps, of what was left as it began."""
+        if self.trainer.budget is None:
+            return False
+        own, *later = (
+            sum(phase.steps for phase in self._phases(leg))
+            for leg in range(self.leg, len(self.legs))
+        )
+        share = own / (own + sum(later))
+        return self.seconds - self.begun >= share * (self.trainer.budget - self.begun)
+
+    def _restore(self) -> bool:
+        """Whether there was a checkpoint; its state is then the current one."""
+        counters = self.checkpoint.counters() if self.checkpoint is not None else None
+        if self.checkpoint is None or counters is None:
+            return False
+        self.leg = min(counters["leg"], len(self.legs) - 1)
+        self.phase = counters["phase"]
+        found = self.checkpoint.read(self._template())
+        assert found is not None
+        for name, value in found[1].items():
+            setattr(self, name, value)
+        self.done, self.state = found[0]["done"], found[0]["state"]
+        self._clock = time.monotonic()
+        return True
+
+    def _template(self) -> dict[str, Any]:
+        """The shapes of what a checkpoint at the current leg and phase holds."""
+        done: list[Any] = []
+        params: Any = None
+        given: Any = {}
+        for i in range(self.leg + 1):
+            leg, before = self.legs[i], self.legs[i - 1]
+            last = self.phase if i == self.leg else len(self._phases(i)) - 1
+            phase = self._phases(i)[min(last, len(self._phases(i)) - 1)]
+            compiled = self._programs(i, phase, abstract=True)
+            if leg.handover is None:
+                params, given = None, {}
+            elif i < 2 or leg.problem is not before.problem:  # else they are like those before
+                params, given, _ = compiled.begin(leg.handover, before.problem, done[-1], i)
+            state = compiled.start(0, params, None, given)
+            done.append(compiled.whole(state))
+        return {"done": done[:-1], "state": state}
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        self.seconds += now - self._clock
+        self._clock = now
+        self.compile_seconds += sum(c.take_compile_seconds() for c in self._compiled.values())
+
+    def _record(self, loss: Any, losses: Mapping[str, Any]) -> None:
+        weights = self.state["weights"]
+        record = {
+            "step": self.step,
+            **self.legs[self.leg].label,
+            "phase": self.phase,
+            "seconds": round(self.seconds, 3),
+            "loss": float(np.mean(loss)),
+            "fresh_loss": float(np.mean(sum(weights[n] * losses[n] for n in losses))),
+            "terms": {n: float(np.mean(v)) for n, v in losses.items()},
+            **self.told,
+        }
+        self.told = {}
+        weighting = self.trainer.weights.told(weights)
+        if weighting:
+            record["weighting"] = weighting
+        if self.monitor is not None and self.seconds - self._watched_at >= _MONITOR_SECONDS:
+            record["metrics"] = self.monitor(self.reached)
+            self._watched_at, self._clock = self.seconds, time.monotonic()
+        self.history.append(record)
+        self.report(record)
+
+    def _check(self, state: Any, loss: Any, step: int) -> None:
+        finite = all(bool(jnp.all(jnp.isfinite(x))) for x in jax.tree.leaves(state["params"]))
+        if finite and bool(np.all(np.isfinite(loss))):
+            return
+        self.save()
+        terms = self._here().fresh(state, step)
+        bad = [n for n, value in terms.items() if not np.all(np.isfinite(value))]
+        raise DivergenceError(
+            f"the training diverged between steps {self.step} and {step}: "
+            f"{', '.join(bad) or 'the loss'} is not finite. The state of step {self.step} is "
+            "kept; lower the learning rate, clip gradients, or use float64"
+        )
