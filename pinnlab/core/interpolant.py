@@ -24,7 +24,7 @@ from pinnlab.core import stencils
 from pinnlab.core.domain import Axis
 from pinnlab.core.errors import PinnlabError
 
-_NOISE = 8.0  # coefficients below so many units in the last place are rounding, and are dropped
+_NOISE = (8.0, 1e3)  # units in the last place: how large rounding may be, at least and at most
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,15 @@ class Basis:
 
     def analysis(self) -> np.ndarray:
         """The (n, n) matrix that takes values at the nodes to coefficients."""
-        j, k = np.arange(self.n), np.arange(self.n)
+        j = np.arange(self.n)
         if not self.periodic:
             halves = np.where((j == 0) | (j == self.n - 1), 0.5, 1.0)
-            angle = np.pi * np.outer(k, j[::-1]) / (self.n - 1)
-            return 2.0 / (self.n - 1) * np.outer(halves, halves) * np.cos(angle)
-        half = self.n // 2
-        angle = 2.0 * np.pi / self.n * (np.outer(k[1 : half + 1], j) % self.n)
+            angles = np.pi / (self.n - 1) * np.outer(j, j[::-1])
+            return 2.0 / (self.n - 1) * np.outer(halves, halves) * np.cos(angles)
+        turns = np.outer(j[1 : self.n // 2 + 1], j) % self.n / self.n
         constant = np.full((1, self.n), 0.5)
-        return 2.0 / self.n * np.concatenate([constant, np.cos(angle), np.sin(angle)])
+        waves = np.cos(2.0 * np.pi * turns), np.sin(2.0 * np.pi * turns)
+        return 2.0 / self.n * np.concatenate([constant, *waves])
 
     def __call__(self, x: Any) -> Any:
         """The (n,) functions at the coordinate *x*, one number."""
@@ -135,11 +135,20 @@ def interpolate(axes: Sequence[tuple[str, Basis]], values: Any) -> Interpolant:
     """The interpolant through the (N,) *values* at :func:`nodes`.
 
     Coefficients that are rounding errors of the values are dropped: derivatives would raise them
-    by the wave number's powers.
+    by the wave number's powers. How large these errors are is seen at the end of the series.
     """
     made = jnp.reshape(values, [basis.n for _, basis in axes])
     for dim, (_, basis) in enumerate(axes):
         matrix = jnp.asarray(basis.analysis(), made.dtype)
         made = jnp.moveaxis(jnp.tensordot(matrix, made, axes=(1, dim)), 0, dim)
-    floor = _NOISE * jnp.finfo(made.dtype).eps * jnp.max(jnp.abs(values))
+    ends = [jnp.max(jnp.abs(made.take(_end(basis), dim))) for dim, (_, basis) in enumerate(axes)]
+    unit = jnp.finfo(made.dtype).eps * jnp.max(jnp.abs(values))
+    floor = jnp.clip(2.0 * sum(ends), _NOISE[0] * unit, _NOISE[1] * unit)
     return Interpolant(tuple(axes), jnp.where(jnp.abs(made) > floor, made, jnp.zeros_like(made)))
+
+
+def _end(basis: Basis) -> np.ndarray:
+    """The places of the last eighth of an axis's coefficients."""
+    k = np.arange(basis.n)
+    degree = np.where(k > basis.n // 2, k - basis.n // 2, k) if basis.periodic else k
+    return np.flatnonzero(degree > 0.875 * degree.max())

@@ -75,7 +75,7 @@ def window(whole: Equation, length: float) -> Window:
     change: dict[str, Any] = {"upper": axis.lower + length}
     if axis.scale is not None:  # the solution cannot change over more than the window
         change["scale"] = min(axis.scale, length)
-    return Window(whole, domain.updated({time: change}), whole.variables)
+    return Window(whole, domain.updated({time: change}), whole.variables, 0.0, None)
 
 
 @dataclass(frozen=True)

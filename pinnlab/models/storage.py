@@ -24,6 +24,7 @@ from pinnlab._version import __version__
 from pinnlab.core.errors import PinnlabError
 from pinnlab.core.files import write_bytes
 from pinnlab.models.reading import NetworkReading
+from pinnlab.models.windows import WindowedReading
 
 _SKIP = ("parent", "name")  # fields that Flax adds to every module
 
@@ -42,6 +43,7 @@ def save_reading(reading: NetworkReading, path: Path, extra: Mapping[str, Any]) 
         "model": _encode(reading.model, arrays, "model"),
         "params": _encode(jax.tree.map(np.asarray, reading.params), arrays, "params"),
         "seeds": reading.seeds,
+        "edges": list(reading.edges) if isinstance(reading, WindowedReading) else [],
         "extra": dict(extra),
     }
     write_bytes(Path(path), save(arrays, metadata={"pinnlab": json.dumps(description)}))
@@ -62,6 +64,9 @@ def load_reading(path: str | Path) -> tuple[NetworkReading, dict[str, Any]]:
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise PinnlabError(f"'{path}' is no solution file of pinnlab ({error})") from error
     parts = {key: _decode(made[key], arrays, str(path)) for key in ("equation", "model", "params")}
+    if made.get("edges"):
+        ends = tuple(made["edges"])
+        return WindowedReading(**parts, seeds=made["seeds"], edges=ends), made["extra"]
     return NetworkReading(**parts, seeds=made["seeds"]), made["extra"]
 
 

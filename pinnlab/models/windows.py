@@ -118,6 +118,11 @@ class WindowedReading(NetworkReading):
         """The end of the last window that has a network."""
         return self.edges[len(self.params)]
 
+    @property
+    def complete(self) -> bool:
+        """Whether every window has a network."""
+        return len(self.params) == len(self.edges) - 1
+
     def _evaluate(self, ask: Ask, points: Mapping[str, np.ndarray]) -> np.ndarray:
         time = str(self.equation.domain.time)
         which = np.searchsorted(self.edges[1:-1], points[time], side="right")

@@ -11,7 +11,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, Container, DictConfig, OmegaConf
 
 # What may differ between a run and its continuation
-FREE = ("budget", "quiet", "figures", "format", "gate", "checkpoint_seconds")
+FREE = ("budget", "quiet", "figures", "format", "gate", "checkpoint_seconds", "certificate")
 
 
 @dataclass
@@ -33,6 +33,7 @@ class Schema:
     observations: dict[str, Any] | None = None
     method: str = "pinn"
     classical: dict[str, Any] | None = None
+    certificate: bool = True
     baselines: dict[str, Any] = field(default_factory=dict)
     network: dict[str, Any] | None = None
     model: dict[str, Any] = field(default_factory=dict)
@@ -40,6 +41,7 @@ class Schema:
     sampler: dict[str, Any] | None = None
     weights: dict[str, Any] | None = None
     phases: list[Any] = field(default_factory=list)
+    windows: Any = None
     output: dict[str, Any] = field(default_factory=dict)
     gate: list[Any] = field(default_factory=list)
     seed: int = 0

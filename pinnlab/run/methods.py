@@ -9,24 +9,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from pinnlab.core.errors import DivergenceError, PinnlabError
 from pinnlab.core.parameters import Profile
 from pinnlab.equations.base import Equation
-from pinnlab.models import NetworkReading
+from pinnlab.models.windows import WindowedReading
 from pinnlab.run.build import build_model, build_priors, build_trainer
 from pinnlab.run.config import fingerprint
 from pinnlab.run.observed import Observed
+from pinnlab.run.plan import Plan, make_plan
 from pinnlab.run.reference import Reference, relative_l2
 from pinnlab.run.signals import stopping
 from pinnlab.run.solution import trained
 from pinnlab.solvers.classical import Classical
-from pinnlab.terms import Problem, default_terms
-from pinnlab.train import Checkpoint, JsonLines, ProgressBar, Trainer, Training
+from pinnlab.train import Checkpoint, JsonLines, ProgressBar, Training
 
 
 @dataclass
@@ -84,9 +83,7 @@ def classical(
     )
 
 
-def build(
-    cfg: DictConfig, equation: Equation, observed: Observed | None
-) -> tuple[Problem, Trainer]:
+def build(cfg: DictConfig, equation: Equation, observed: Observed | None) -> Plan:
     """What is trained and how; nothing is computed.
 
     Raises:
@@ -94,13 +91,15 @@ def build(
     """
     model, trainer = build_model(cfg), build_trainer(cfg)
     seen = [observed.training()] if observed else []
-    terms = default_terms(equation, model, seen, build_priors(cfg, equation))
-    problem = Problem(equation, model, terms, list(cfg.infer))
+    windows = OmegaConf.to_container(OmegaConf.create({"given": cfg.windows}), resolve=True)
+    assert isinstance(windows, dict)
+    priors, infer = build_priors(cfg, equation), list(cfg.infer)
+    plan = make_plan(equation, model, trainer, seen, priors, infer, windows["given"])
     try:
-        jax.eval_shape(problem.init, jax.random.key(0))
+        plan.parameters(len(plan.legs))
     except (TypeError, ValueError, ArithmeticError) as error:
         raise PinnlabError(f"network: it cannot be built: {str(error).splitlines()[0]}") from error
-    return problem, trainer
+    return plan
 
 
 def pinn(
@@ -113,32 +112,27 @@ def pinn(
     reference: Reference,
 ) -> Outcome:
     """Train a network, continuing from the folder's checkpoint if there is one."""
-    problem, trainer = build(cfg, equation, observed)
-
-    def reading(params: Any) -> NetworkReading:
-        return NetworkReading(equation, problem.model, params, trainer.seeds)
-
-    monitor = _monitor(reading, coordinates, reference)
+    plan = build(cfg, equation, observed)
+    trainer, monitor = plan.trainer, _monitor(plan, coordinates, reference)
     path = folder / "checkpoint.safetensors"
     checkpoint = Checkpoint(path, fingerprint(cfg), cfg.checkpoint_seconds)
-    done, error, number = _fit(trainer, problem, checkpoint, folder, monitor, quiet=cfg.quiet)
-    made = reading(done.params)
+    done, error, number = _fit(plan, checkpoint, folder, monitor, quiet=cfg.quiet)
+    made = plan.reading(done.legs)
     tensor = dict(zip(coordinates, np.ix_(*coordinates.values()), strict=True))
     members = {name: made.members(name, **tensor) for name in equation.variables}
-    sizes = [np.size(leaf) for leaf in jax.tree.leaves(done.params)]
     return Outcome(
-        equation=trained(made, {}).equation,
+        equation=equation if plan.edges else trained(made, {}).equation,
         reading=made,
         method="pinn",
         values={name: m.mean(axis=0) for name, m in members.items()},
         seconds=done.seconds,
         residual={name: made.residual(name, **tensor) for name in equation.variables},
         spread={n: m.std(axis=0) for n, m in members.items()} if trainer.seeds > 1 else {},
-        learned=_learned(cfg, problem, trainer, done, made, coordinates),
+        learned=_learned(plan, done, coordinates),
         compile_seconds=done.compile_seconds,
         steps=done.step,
         points=trainer.phases[-1].points,
-        parameters=sum(sizes) // trainer.seeds,
+        parameters=plan.parameters(len(done.legs)),
         history=done.history,
         stopped=done.stopped if error is None else "diverged",
         signal=number if error is None else None,
@@ -150,8 +144,7 @@ METHODS = {"pinn": pinn, "classical": classical}
 
 
 def _fit(
-    trainer: Trainer,
-    problem: Problem,
+    plan: Plan,
     checkpoint: Checkpoint,
     folder: Path,
     monitor: Any,
@@ -161,10 +154,10 @@ def _fit(
 
     The last of the three is the number of the signal that came.
     """
-    counters = checkpoint.counters()
+    trainer, counters = plan.trainer, checkpoint.counters()
     log = JsonLines(folder / "log.jsonl")
     log.rewind(counters["step"] if counters else 0)
-    bar = None if quiet else ProgressBar(trainer.steps, trainer.budget)
+    bar = None if quiet else ProgressBar(trainer.steps_of(plan.legs), trainer.budget)
 
     def report(record: Mapping[str, Any]) -> None:
         log(record)
@@ -173,36 +166,40 @@ def _fit(
 
     with stopping() as stop, bar or contextlib.nullcontext():
         try:
-            return trainer.fit(problem, checkpoint, report, stop, monitor), None, stop.signal
+            return trainer.fit(plan.legs, checkpoint, report, stop, monitor), None, stop.signal
         except DivergenceError as error:
-            return trainer.fit(problem, checkpoint, stop=lambda: True), error, stop.signal
+            return trainer.fit(plan.legs, checkpoint, stop=lambda: True), error, stop.signal
 
 
-def _monitor(reading: Any, coordinates: Mapping[str, np.ndarray], reference: Reference) -> Any:
-    """The worst variable's relative L2 error, for the log and the gates."""
+def _monitor(plan: Plan, coordinates: Mapping[str, np.ndarray], reference: Reference) -> Any:
+    """The worst variable's relative L2 error, for the log and the gates.
+
+    Before the last time window it goes by another name, since it is one of the windows so far.
+    """
     if not reference.values:
         return None
 
-    def metrics(params: Any) -> dict[str, float]:
-        values = reading(params).on(coordinates)
-        each = [relative_l2(values[name], truth) for name, truth in reference.values.items()]
-        return {"relative_l2": max(each)}
+    def metrics(reached: Any) -> dict[str, float]:
+        reading, there, truth = plan.reading(reached), dict(coordinates), reference.values
+        whole = True
+        if isinstance(reading, WindowedReading) and not reading.complete:
+            whole, time = False, str(plan.equation.domain.time)
+            known, dim = there[time] < reading.reached, list(there).index(time)
+            there[time] = there[time][known]
+            truth = {name: np.compress(known, v, axis=dim) for name, v in truth.items()}
+        values = reading.on(there)
+        error = max(relative_l2(values[name], v) for name, v in truth.items())
+        return {"relative_l2" if whole else "relative_l2_so_far": error}
 
     return metrics
 
 
-def _learned(
-    cfg: DictConfig,
-    problem: Problem,
-    trainer: Trainer,
-    done: Training,
-    reading: NetworkReading,
-    coordinates: Mapping[str, np.ndarray],
-) -> dict[str, tuple]:
+def _learned(plan: Plan, done: Training, coordinates: Mapping[str, np.ndarray]) -> dict[str, tuple]:
     """Value and 95 % interval of each learned parameter; profiles on the output axis."""
     from pinnlab.run.interval import intervals
 
-    found = intervals(problem, trainer, done.params)
+    problem = plan.problem
+    found = intervals(problem, plan.trainer, done.params)
     made = {}
     for name, (value, lower, upper) in found.items():
         coefficient = getattr(problem.equation, name)

@@ -10,7 +10,17 @@ from pinnlab.core.conditions import Boundary
 from pinnlab.run.build import build_equation
 from pinnlab.run.compose import composed
 
-_SETTINGS = ("method", "infer", "network", "model", "phases", "classical", "output", "gate")
+_SETTINGS = (
+    "method",
+    "infer",
+    "network",
+    "model",
+    "phases",
+    "windows",
+    "classical",
+    "output",
+    "gate",
+)
 
 
 def described(name: str) -> str:

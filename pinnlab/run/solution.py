@@ -15,6 +15,7 @@ from pinnlab.core.parameters import Profile
 from pinnlab.equations.base import Equation
 from pinnlab.models.reading import NetworkReading
 from pinnlab.models.storage import load_reading, save_reading
+from pinnlab.models.windows import WindowedReading
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,4 +88,6 @@ def load(path: str | Path) -> Solution:
     """
     path = Path(path)
     reading, facts = load_reading(path / "solution.safetensors" if path.is_dir() else path)
+    if isinstance(reading, WindowedReading):
+        return Solution(reading.equation, reading, facts)
     return trained(reading, facts)

@@ -12,13 +12,13 @@ from pinnlab.core.errors import PinnlabError
 from pinnlab.core.precision import precision as _precision
 from pinnlab.core.units import quantity
 from pinnlab.equations.base import Equation
-from pinnlab.models import Model, NetworkReading
+from pinnlab.models import Model
 from pinnlab.networks import MLP
 from pinnlab.optimizers import LevenbergMarquardt
+from pinnlab.run.plan import Windows, make_plan
 from pinnlab.run.solution import Solution, trained
 from pinnlab.sampling import Adaptive
 from pinnlab.solvers.classical import Classical
-from pinnlab.terms import Problem, default_terms
 from pinnlab.train import Phase, Trainer
 
 
@@ -35,6 +35,7 @@ def solve(
     precision: str = "float64",
     exact: bool = True,
     times: Sequence[float] | None = None,
+    windows: Windows | None = None,
 ) -> Solution:
     """Solve *equation* with a trained network, or with a classical solver given as *method*.
 
@@ -48,6 +49,8 @@ def solve(
         trainer: phases, weights, seeds and budget of your own.
         budget: seconds of training (``60`` or ``"60 s"``) for the default trainer.
         times: for a classical solver, the times that are kept; 101 even ones by default.
+        windows: train one after the other on so many windows of time, or on those that end at
+            the given times; each starts from the state at the end of the one before.
 
     Raises:
         PinnlabError: an equation that contradicts itself, or settings that do not fit it.
@@ -64,19 +67,19 @@ def solve(
         if method != "pinn":
             raise PinnlabError(f"method: give 'pinn' or a classical solver, got {method!r}")
         model = Model(network or MLP(20, 3), exact=exact)
-        problem = Problem(equation, model, default_terms(equation, model, observations), infer)
         if trainer is None:
             trainer = default_trainer(
                 seed, None if budget is None else quantity(budget, "s", "budget")
             )
-        done = trainer.fit(problem)
-        reading = NetworkReading(equation, model, done.params, trainer.seeds)
+        plan = make_plan(equation, model, trainer, observations, None, infer, windows)
+        done = trainer.fit(plan.legs)
+        reading = plan.reading(done.legs)
         facts = {
             "seconds": done.seconds,
             "steps": done.step,
             "loss": done.history[-1]["fresh_loss"],
         }
-        return trained(reading, facts)
+        return Solution(equation, reading, facts) if plan.edges else trained(reading, facts)
 
 
 def default_trainer(seed: int = 0, budget: float | None = None) -> Trainer:

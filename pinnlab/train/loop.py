@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 Record = Mapping[str, Any]
 Monitor = Callable[[Sequence[Any]], dict[str, float]]
 _MONITOR_SECONDS = 3.0  # between two looks at the error
-_COUNTERS = ("leg", "phase", "inside", "step", "seconds", "compile_seconds", "history", "told")
-_COUNTERS += ("begun", "cut")
+_COUNTERS = (
+    *("leg", "phase", "inside", "step", "seconds", "compile_seconds", "history"),
+    *("told", "begun", "cut"),
+)
 
 
 class Loop:
