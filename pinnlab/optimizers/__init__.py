@@ -3,5 +3,17 @@
 from pinnlab.optimizers.base import Optimizer
 from pinnlab.optimizers.gradient import Gradient
 from pinnlab.optimizers.levenberg_marquardt import LevenbergMarquardt
+from pinnlab.optimizers.matrix_free import MatrixFree
+from pinnlab.optimizers.soap import soap
+from pinnlab.optimizers.spring import Spring
+from pinnlab.optimizers.ss_broyden import QuasiNewton
 
-__all__ = ["Gradient", "LevenbergMarquardt", "Optimizer"]
+__all__ = [
+    "Gradient",
+    "LevenbergMarquardt",
+    "MatrixFree",
+    "Optimizer",
+    "QuasiNewton",
+    "Spring",
+    "soap",
+]

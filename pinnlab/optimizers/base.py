@@ -5,6 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
+import jax
+import jax.numpy as jnp
+
 
 class Objective(Protocol):
     """A weighted least-squares objective (:class:`pinnlab.terms.Problem` is one)."""
@@ -37,3 +40,18 @@ class Optimizer(ABC):
         self, objective: Objective, params: Any, state: Any, batch: Any, weights: Any
     ) -> tuple[Any, Any, Any]:
         """One step: new parameters, new state, and the loss before the step."""
+
+    def memory(self, rows: int, parameters: int, itemsize: int) -> int:
+        """Bytes that a step holds at once, by an estimate: here the state and a few vectors.
+
+        A method that makes larger arrays adds them. What the network computes inside of itself
+        comes on top, for all points at once or for pieces of them.
+
+        Arguments:
+            rows, parameters: N and P.
+            itemsize: bytes of a number.
+        """
+        like = jax.ShapeDtypeStruct((parameters,), jnp.dtype(f"float{8 * itemsize}"))
+        state = jax.tree.leaves(jax.eval_shape(self.init, like))
+        held = sum(leaf.size * leaf.dtype.itemsize for leaf in state)
+        return held + (4 * parameters + 2 * rows) * itemsize

@@ -91,6 +91,11 @@ class LevenbergMarquardt(Optimizer):
         ratio = 2.0 * jnp.linalg.norm(bend) / (jnp.linalg.norm(step) + jnp.finfo(flat.dtype).tiny)
         return bend * jnp.minimum(1.0, self.acceleration / ratio)
 
+    def memory(self, rows: int, parameters: int, itemsize: int) -> int:
+        """The Jacobian in its parts, whole, weighed and transposed, and four Gram matrices."""
+        dense = 4 * rows * parameters + 4 * min(rows, parameters) ** 2
+        return super().memory(rows, parameters, itemsize) + dense * itemsize
+
 
 def _damped(jacobian: Any, relative: Any, blocks: int) -> tuple[Callable[[Any], Any], Any]:
     """The map r -> (J'J + mu I)^-1 J'r, and the absolute mu that *relative* stands for."""
