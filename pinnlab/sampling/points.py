@@ -23,6 +23,16 @@ class Sampler(ABC):
     def __call__(self, key: Any, n: int, dims: int, score: Score, dtype: Any) -> Any:
         """(n, dims) points; *score* gives the residual's magnitude where a sampler wants it."""
 
+    def keep(self, size: Any) -> Any:
+        """Which of the points before stay when new ones are drawn: (n,) truths from the residual's
+        (n,) magnitudes there. None for none."""
+        return None
+
+    def measure(self, n: int, dims: int, dtype: Any) -> Any:
+        """The shares of the unit cube that the points stand for, times their number: (n,) numbers
+        of mean one. None where all are alike."""
+        return None
+
 
 @dataclass(frozen=True)
 class Uniform(Sampler):
