@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _COMPANIONS = (
     "reference",
     "error",
+    "estimated_error",
     "residual",
     "spread",
     "observed",

@@ -21,15 +21,15 @@ from pinnlab.io import (
     write_text,
     write_zarr,
 )
-from pinnlab.run import machine
+from pinnlab.run import certificate, machine
 from pinnlab.run.build import build_equation, instantiate
 from pinnlab.run.compose import saved
 from pinnlab.run.config import decisive, fingerprint
 from pinnlab.run.gates import Gate, judge, make_gates
 from pinnlab.run.methods import METHODS, Outcome, build
-from pinnlab.run.observed import read_observed
 from pinnlab.run.outputs import Result, dataset, output_coordinates, readable
 from pinnlab.run.reference import Reference, make_reference, relative_l2
+from pinnlab.run.synthetic import make_observed
 from pinnlab.run.tell import tell
 from pinnlab.train import JsonLines
 
@@ -59,7 +59,7 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
         observed = None
         if cfg.observations is not None:
             given = OmegaConf.to_container(cfg.observations, resolve=True)
-            observed = read_observed(equation, **given)  # type: ignore[arg-type]
+            observed = make_observed(equation, given)  # type: ignore[arg-type]
         classical = instantiate(cfg.classical, "classical") if cfg.classical else None
         gates = make_gates(cfg.gate)
         coordinates = output_coordinates(equation, cfg.output, observed)
@@ -68,17 +68,24 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
         elif classical is None:
             raise PinnlabError("method=classical: this experiment names no solver (classical)")
         write_text(folder / "config.yaml", config)
-        reference = make_reference(equation, classical, coordinates)
+        truth = observed.truth if observed is not None else {}
+        reference = make_reference(equation.replace(**truth), classical, coordinates)
         for gate in gates:
-            choose("metric (gate)", gate.metric, _metrics(equation, reference, observed))
+            choose("metric (gate)", gate.metric, _metrics(cfg, equation, reference, observed))
         baselines = _baselines(cfg, equation, observed)
         outcome = METHODS[cfg.method](
             cfg, folder, equation, observed, classical, coordinates, reference
         )
     result = _result(outcome, coordinates, reference, observed)
     metrics = measure(result, reference)
+    estimated = certificate.estimate(cfg, outcome, coordinates)
+    if isinstance(estimated, certificate.Certificate):
+        result.estimated = estimated.error
     summary = _summary(cfg, config, outcome, metrics, reference, gates)
+    summary["estimated_error"] = certificate.said(estimated, outcome, metrics)
     summary["baselines"] = baselines
+    for name in truth.keys() & summary["learned"].keys():
+        summary["learned"][name]["truth"] = truth[name]
     _write(cfg, folder, config, result, outcome, summary)
     tell(summary, folder)
     if isinstance(outcome.error, DivergenceError):
@@ -99,9 +106,10 @@ def check_same(cfg: DictConfig, folder: Path) -> None:
         )
 
 
-def _metrics(equation: Any, reference: Reference, observed: Any) -> list[str]:
+def _metrics(cfg: DictConfig, equation: Any, reference: Reference, observed: Any) -> list[str]:
     """The names of what will be measured."""
     blank = Result(equation, {}, reference.values, reference.values, observed=observed)
+    blank.learned = {name: (np.ones(()),) * 3 for name in cfg.infer}
     blank.at_observations = observed.values if observed is not None else None
     return list(measure(blank, reference))
 
@@ -128,7 +136,8 @@ def _result(
 def measure(result: Result, reference: Reference) -> dict[str, float]:
     """Error norms against the reference and at the observations, by readable names.
 
-    ``relative_l2`` and ``max_error`` without a name stand for the worst variable.
+    ``relative_l2`` and ``max_error`` without a name stand for the worst variable;
+    ``parameter_NAME`` is the relative error of a learned parameter where the truth is declared.
     """
     found: dict[str, float] = {}
     for symbol, truth in reference.values.items():
@@ -140,6 +149,10 @@ def measure(result: Result, reference: Reference) -> dict[str, float]:
         each = [value for key, value in found.items() if key.startswith(kind)]
         if each:
             found[kind] = max(each)
+    declared = result.observed.truth if result.observed is not None else {}
+    for name in (n for n in declared if n in result.learned):
+        value, true = np.asarray(result.learned[name][0]), np.asarray(declared[name])
+        found[f"parameter_{name}"] = relative_l2(value, true)
     if result.observed is not None and result.at_observations is not None:
         found |= result.observed.rmse(result.at_observations)
     return found

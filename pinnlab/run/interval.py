@@ -15,7 +15,7 @@ equation itself or of the observations' places.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -39,16 +39,21 @@ def intervals(problem: Problem, trainer: Trainer, params: Any) -> dict[str, tupl
     compiled = Compiled(
         problem, trainer.phases[-1], trainer.weights, trainer.fresh, np.array([trainer.seed])
     )
-    rows = jax.jit(lambda p, batch: _rows_and_slopes(problem, p, batch))
-    free, variances = [], []
+    rows = jax.jit(lambda p, batch: rows_and_slopes(problem, p, batch))
+    members = []
     for i in range(trainer.seeds):
         one = jax.tree.map(lambda a, i=i: a[i], params) if trainer.seeds > 1 else params
         batch = compiled.start(0, one, None)["batch"]
-        variances.append(_variance(problem, rows(one, batch), batch, one))
-        free.append(np.asarray(ravel_pytree(one["equation"])[0]))
-    variance = np.mean(variances, axis=0) + np.var(free, axis=0)
-    middle, half = np.mean(free, axis=0), _NORMAL_95 * np.sqrt(variance)
-    _, unravel = ravel_pytree(one["equation"])
+        members.append((one, variance(problem, rows(one, batch), batch, one)))
+    return combined(problem, members)
+
+
+def combined(problem: Problem, members: Sequence[tuple[Any, np.ndarray]]) -> dict[str, tuple]:
+    """The intervals of one or several seeds, each with its parameters and their variances."""
+    free = [np.asarray(ravel_pytree(one["equation"])[0]) for one, _ in members]
+    spread = np.mean([v for _, v in members], axis=0) + np.var(free, axis=0)
+    middle, half = np.mean(free, axis=0), _NORMAL_95 * np.sqrt(spread)
+    _, unravel = ravel_pytree(members[0][0]["equation"])
     ends = [unravel(jnp.asarray(x)) for x in (middle, middle - half, middle + half)]
     known = problem.equation.parameters()
 
@@ -58,7 +63,7 @@ def intervals(problem: Problem, trainer: Trainer, params: Any) -> dict[str, tupl
     return {name: tuple(si(end, name) for end in ends) for name in problem.learned}
 
 
-def _rows_and_slopes(problem: Problem, params: Any, batch: Mapping[str, Any]) -> dict[str, Any]:
+def rows_and_slopes(problem: Problem, params: Any, batch: Mapping[str, Any]) -> dict[str, Any]:
     """For each term its unweighted (N, k) rows and their (N k, P) Jacobian."""
     made = {}
     for name, columns in batch.items():
@@ -69,10 +74,10 @@ def _rows_and_slopes(problem: Problem, params: Any, batch: Mapping[str, Any]) ->
     return made
 
 
-def _variance(
+def variance(
     problem: Problem, made: Mapping[str, tuple], batch: Mapping[str, Any], params: Any
 ) -> np.ndarray:
-    """The variances of the free equation parameters."""
+    """The variances of the free equation parameters, from :func:`rows_and_slopes`."""
     time, terms = problem.equation.domain.time, problem.by_name
     counts = {
         name: _independent(np.asarray(made[name][0]), batch[name], time)

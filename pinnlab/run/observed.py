@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ class Observed:
 
     ``coordinates`` holds (n,) arrays in the domain's order and units, ``values`` the tensor (NaN
     where nothing was seen), ``held_out`` marks what is kept for judging. ``epoch`` is the calendar
-    time at which the time axis is zero.
+    time at which the time axis is zero. ``truth`` holds the parameters that synthetic values were
+    made with; measured ones have none.
     """
 
     variable: str
@@ -34,6 +35,7 @@ class Observed:
     epoch: str = ""
     site: Site | None = None
     source: str = ""
+    truth: Mapping[str, float] = field(default_factory=dict)
 
     def training(self) -> Observations:
         """What a training may see."""

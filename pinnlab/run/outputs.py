@@ -33,6 +33,7 @@ class Result:
     learned: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=dict)
     observed: Observed | None = None
     at_observations: np.ndarray | None = None
+    estimated: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def output_coordinates(
@@ -117,7 +118,11 @@ def _variable(result: Result, symbol: str, dims: tuple[str, ...]) -> list[Quanti
     name, long_name = readable(symbol, variable), variable.long_name
     ancillary = [
         f"{name}_{kind}"
-        for kind, there in (("residual", result.residual), ("spread", result.spread))
+        for kind, there in (
+            ("residual", result.residual),
+            ("spread", result.spread),
+            ("estimated_error", result.estimated),
+        )
         if symbol in there
     ]
     difference = "difference" if variable.temperature else ""
@@ -154,6 +159,18 @@ def _variable(result: Result, symbol: str, dims: tuple[str, ...]) -> list[Quanti
                 result.values[symbol] - truth,
                 variable.units,
                 f"error of {long_name}",
+                temperature=difference,
+                coverage="qualityInformation",
+            )
+        )
+    if symbol in result.estimated:
+        made.append(
+            Quantity(
+                f"{name}_estimated_error",
+                dims,
+                result.estimated[symbol],
+                variable.units,
+                f"error of {long_name}, estimated from the residual without a reference",
                 temperature=difference,
                 coverage="qualityInformation",
             )
@@ -233,11 +250,11 @@ def _observations(
             tuple(dims),
             seen.values,
             units,
-            f"observed {variable.long_name}",
+            f"{'synthetic' if seen.truth else 'observed'} {variable.long_name}",
             variable.standard_name,
             (f"{name}_held_out",),
             temperature=variable.temperature,
-            coverage="physicalMeasurement",
+            coverage="modelResult" if seen.truth else "physicalMeasurement",
             comment=seen.source,
         ),
         Quantity(

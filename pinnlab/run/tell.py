@@ -21,6 +21,7 @@ def tell(summary: Mapping[str, Any], folder: Path, console: Console | None = Non
         f"({seconds['compile']:.1f} s of it compiling), ended by: {summary['stopped']}"
     )
     _errors(out, summary)
+    _estimated(out, summary)
     _learned(out, summary)
     if summary.get("baselines"):
         out.print(_baselines(summary))
@@ -56,15 +57,34 @@ def _errors(out: Console, summary: Mapping[str, Any]) -> None:
         )
 
 
+def _estimated(out: Console, summary: Mapping[str, Any]) -> None:
+    found = summary.get("estimated_error")
+    if not found:
+        return
+    if "reason" in found:
+        out.print(f"no estimate of the error: {found['reason']}")
+        return
+    each = []
+    for name, value in found["relative_l2"].items():
+        honesty = found["honesty"].get(name)
+        of_it = f", {honesty:.2f} of the measured one" if honesty is not None else ""
+        each.append(f"{name} {value:.2e}{of_it}")
+    out.print(
+        f"error estimated from the residual alone: relative L2 {'; '.join(each)} "
+        f"({found['seconds']:.1f} s)"
+    )
+
+
 def _learned(out: Console, summary: Mapping[str, Any]) -> None:
     for name, found in summary["learned"].items():
         if np.ndim(found["value"]):
             lower, upper = min(found["value"]), max(found["value"])
             out.print(f"learned {name}: a profile from {lower:.3g} to {upper:.3g}")
         else:
+            truth = f"; the truth is {found['truth']:.6g}" if "truth" in found else ""
             out.print(
                 f"learned {name}: {found['value']:.6g} (95 %: {found['lower']:.6g} to "
-                f"{found['upper']:.6g})"
+                f"{found['upper']:.6g}{truth})"
             )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ def _row(name: str, gate: dict[str, Any], summary: dict[str, Any]) -> dict[str, 
     """One line of the table: gate, result, and what is needed to judge it."""
     classical = summary.get("classical") or {}
     errors, floor = classical.get("relative_l2", {}), summary.get("floor", {})
+    certificate = summary.get("estimated_error") or {}
+    estimated, honesty = certificate.get("relative_l2", {}), certificate.get("honesty", {})
     return {
         "experiment": name,
         "method": summary.get("method", "failed"),
@@ -56,6 +59,8 @@ def _row(name: str, gate: dict[str, Any], summary: dict[str, Any]) -> dict[str, 
         "seconds": f"{gate['seconds']:.1f}" if "seconds" in gate else "",
         "passed": "yes" if gate.get("passed") else "no",
         "floor": f"{max(floor.values()):.1e}" if floor else "",
+        "estimated": f"{max(estimated.values()):.1e}" if estimated else "",
+        "honesty": f"{_worst(honesty.values()):.2f}" if honesty else "",
         "classical_error": f"{max(errors.values()):.1e}" if errors else "",
         "classical_seconds": f"{classical['seconds']:.1f}" if classical else "",
         "steps": summary.get("steps", ""),
@@ -67,3 +72,8 @@ def _row(name: str, gate: dict[str, Any], summary: dict[str, Any]) -> dict[str, 
         "precision": summary.get("precision", ""),
         "jax": summary.get("versions", {}).get("jax", ""),
     }
+
+
+def _worst(honesty: Iterable[float]) -> float:
+    """The ratio farthest from one, up or down."""
+    return max(honesty, key=lambda h: abs(math.log(h)) if h > 0 else math.inf)
