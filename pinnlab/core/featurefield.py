@@ -25,6 +25,15 @@ from pinnlab.core.pointfield import PointField
 Point = Mapping[str, Any]
 
 
+class Features(Protocol):
+    """Frozen features: ``(count,) = features(point)``; hashable."""
+
+    @property
+    def count(self) -> int: ...
+
+    def __call__(self, point: Point) -> Any: ...
+
+
 @dataclass(frozen=True)
 class RandomFeatures:
     r"""Frozen random features :math:`\tanh(w_k\cdot z(x) + b_k)` of the space axes; hashable.

@@ -46,19 +46,22 @@ class Model:
         """The (d,) network inputs of a point: axes in [-1, 1], periodic ones on circles."""
         for name in (*self.periods, *self.stretch):
             choose("axis (model.periods, model.stretch)", name, domain.axes)
-        columns = []
-        for name in domain.axes:
-            axis: Axis = domain[name]
-            value = jnp.asarray(point[name])
-            angles = [2.0 * math.pi * (value - axis.lower) / p for p in self.periods.get(name, ())]
-            if axis.periodic and self.embed:
-                turn = 2.0 * math.pi * (value - axis.lower) / axis.length
-                angles += [k * turn for k in range(1, self.harmonics + 1)]
-            else:
-                columns.append(self.stretch.get(name, 1.0) * axis.unit_interval(value))
-            for angle in angles:
-                columns += [jnp.cos(angle), jnp.sin(angle)]
-        return jnp.stack(columns)
+        return jnp.concatenate([self.inputs_of(domain, name, point[name]) for name in domain.axes])
+
+    def inputs_of(self, domain: Domain, name: str, value: Any) -> Any:
+        """The network inputs of one axis at one of its coordinates."""
+        axis: Axis = domain[name]
+        value = jnp.asarray(value)
+        rates = [2.0 * math.pi / period for period in self.periods.get(name, ())]
+        turning = axis.periodic and self.embed
+        if turning:
+            rates += [2.0 * math.pi * k / axis.length for k in range(1, self.harmonics + 1)]
+        angles = jnp.asarray(rates, value.dtype) * (value - axis.lower)
+        turned = jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1).ravel()
+        if turning:
+            return turned
+        plain = self.stretch.get(name, 1.0) * axis.unit_interval(value)
+        return jnp.concatenate([plain[None], turned])
 
     def init(self, key: Any, equation: Equation, dtype: Any = None) -> Any:
         """Random parameters; float64 where the run has it."""
@@ -97,7 +100,16 @@ class Model:
         return jax.vmap(lambda x: self.apply(params, equation, x))(dict(points))
 
     def _module(self, equation: Equation) -> nn.Module:
-        return self.network.clone(outputs=len(equation.variables))
+        made = self.network.clone(outputs=len(equation.variables))
+        if not hasattr(made, "blocks"):
+            return made
+        domain = equation.domain
+        sizes = [self._columns(domain, a) for a in domain.axes]
+        return made.clone(blocks=tuple(sizes))
+
+    def _columns(self, domain: Domain, name: str) -> int:
+        turning = domain[name].periodic and self.embed
+        return 2 * len(self.periods.get(name, ())) + (2 * self.harmonics if turning else 1)
 
     @cached_property
     def name(self) -> str:

@@ -2,5 +2,6 @@
 
 from pinnlab.networks.fourier import FourierFeatures
 from pinnlab.networks.mlp import MLP
+from pinnlab.networks.waves import Waves
 
-__all__ = ["MLP", "FourierFeatures"]
+__all__ = ["MLP", "FourierFeatures", "Waves"]

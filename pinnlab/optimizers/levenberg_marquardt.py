@@ -25,7 +25,11 @@ import jax.numpy as jnp
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
+from pinnlab.core.errors import choose
 from pinnlab.optimizers.base import Objective, Optimizer
+
+Solve = Callable[[Any], Any]
+FACTORIZATIONS = ("cholesky", "qr")
 
 
 @dataclass(frozen=True)
@@ -37,16 +41,26 @@ class LevenbergMarquardt(Optimizer):
         smallest, largest: range of mu, on the same scale.
         acceleration: the largest length of the second-order correction relative to half the
             step; 0 switches it off.
+        factorization: ``cholesky`` of the Gram matrix, or ``qr`` of the Jacobian, which does not
+            square its condition number: three times the time of a step, and further digits where
+            they are lacking. There ``smallest`` is squared.
         blocks: lower blocks of the contraction.
         chunk: steps compiled into one call.
+
+    Raises:
+        PinnlabError: a factorization that does not exist.
     """
 
     damping: float = 1e-3
     smallest: float = 1e-15
     largest: float = 1e6
     acceleration: float = 0.75
+    factorization: str = "cholesky"
     blocks: int = 4
     chunk: int = 10
+
+    def __post_init__(self) -> None:
+        choose("factorization (optimizer.factorization)", self.factorization, FACTORIZATIONS)
 
     def init(self, params: Any) -> Any:
         dtype = ravel_pytree(params)[0].dtype
@@ -62,8 +76,13 @@ class LevenbergMarquardt(Optimizer):
 
         rows, jacobian = objective.jacobian(params, batch, weights)
         loss, slope = jnp.vdot(rows, rows), rows @ jacobian
-        solve, mu = _damped(jacobian, state["mu"], self.blocks)
-        step = -solve(rows)
+        mu = state["mu"] * jnp.vdot(jacobian, jacobian) / min(jacobian.shape)
+        if self.factorization == "qr":
+            direction, solve = _by_qr(jacobian, mu, rows)
+        else:
+            solve = _by_cholesky(jacobian, mu, self.blocks)
+            direction = solve(rows)
+        step = -direction
         # what the linear model promises: |r|^2 - |r + J d|^2 = d.(mu d - J'r)
         promised = jnp.vdot(step, mu * step - slope)
         if self.acceleration:
@@ -71,16 +90,22 @@ class LevenbergMarquardt(Optimizer):
         trial = rows_at(flat + step)
         gain = (loss - jnp.vdot(trial, trial)) / promised
         good = jnp.isfinite(gain) & (gain > 0) & jnp.all(jnp.isfinite(step))
-        shrink = jnp.maximum(0.2, 1.0 - (2.0 * gain - 1.0) ** 3)
+        # A promise that rounding hides is no reason for damping, which new points would meet.
+        calm = good | (promised < 10.0 * jnp.finfo(flat.dtype).eps * loss)
+        shrink = jnp.where(good, jnp.maximum(0.2, 1.0 - (2.0 * gain - 1.0) ** 3), 0.5)
         smaller, larger = state["mu"] * shrink, state["mu"] * state["growth"]
         new = {
-            "mu": jnp.clip(jnp.where(good, smaller, larger), self.smallest, self.largest),
-            "growth": jnp.where(good, 2.0, jnp.minimum(2.0 * state["growth"], 1e3)),
+            "mu": jnp.clip(jnp.where(calm, smaller, larger), self._smallest, self.largest),
+            "growth": jnp.where(calm, 2.0, jnp.minimum(2.0 * state["growth"], 1e3)),
         }
         return unravel(jnp.where(good, flat + step, flat)), new, loss
 
+    @property
+    def _smallest(self) -> float:
+        return self.smallest**2 if self.factorization == "qr" else self.smallest
+
     def _acceleration(
-        self, rows_at: Callable[[Any], Any], flat: Any, step: Any, solve: Callable[[Any], Any]
+        self, rows_at: Callable[[Any], Any], flat: Any, step: Any, solve: Solve
     ) -> Any:
         """Half the solution for the rows' second derivative along the step, bounded."""
 
@@ -97,18 +122,38 @@ class LevenbergMarquardt(Optimizer):
         return super().memory(rows, parameters, itemsize) + dense * itemsize
 
 
-def _damped(jacobian: Any, relative: Any, blocks: int) -> tuple[Callable[[Any], Any], Any]:
-    """The map r -> (J'J + mu I)^-1 J'r, and the absolute mu that *relative* stands for."""
+def _by_cholesky(jacobian: Any, mu: Any, blocks: int) -> Solve:
+    """The map r -> (J'J + mu I)^-1 J'r."""
     n, p = jacobian.shape
     if n < p:
-        gram = gram_lower(jacobian, blocks)
-        mu = relative * jnp.trace(gram) / n
-        factor = _cholesky(gram, mu)
-        return lambda r: jax.scipy.linalg.cho_solve((factor, True), r) @ jacobian, mu
-    gram = gram_lower(lax.optimization_barrier(jacobian.T), blocks)
-    mu = relative * jnp.trace(gram) / p
-    factor = _cholesky(gram, mu)
-    return lambda r: jax.scipy.linalg.cho_solve((factor, True), r @ jacobian), mu
+        factor = _cholesky(gram_lower(jacobian, blocks), mu)
+        return lambda r: jax.scipy.linalg.cho_solve((factor, True), r) @ jacobian
+    factor = _cholesky(gram_lower(lax.optimization_barrier(jacobian.T), blocks), mu)
+    return lambda r: jax.scipy.linalg.cho_solve((factor, True), r @ jacobian)
+
+
+def _by_qr(jacobian: Any, mu: Any, rows: Any) -> tuple[Any, Solve]:
+    """(J'J + mu I)^-1 J'r for the *rows* r, and the map for others.
+
+    From R of the Jacobian with the damping's rows below it. The rows are factorized along as one
+    more column, which saves Q. The map has seminormal equations with one correction (Björck,
+    Linear Algebra Appl. 88, 1987, 31-48), which serve a correction of the step.
+    """
+    p = jacobian.shape[1]
+    below = jnp.sqrt(mu) * jnp.eye(p, p + 1, dtype=jacobian.dtype)
+    whole = jnp.concatenate([jnp.concatenate([jacobian, rows[:, None]], axis=1), below])
+    factor = jnp.linalg.qr(whole, mode="r")
+    r_factor, last = factor[:p, :p], factor[:p, p]
+
+    def seminormal(g: Any) -> Any:
+        half = jax.scipy.linalg.solve_triangular(r_factor, g, trans=1)
+        return jax.scipy.linalg.solve_triangular(r_factor, half)
+
+    def solve(r: Any) -> Any:
+        x = seminormal(r @ jacobian)
+        return x + seminormal((r - jacobian @ x) @ jacobian - mu * x)
+
+    return jax.scipy.linalg.solve_triangular(r_factor, last), solve
 
 
 def gram_lower(b: Any, blocks: int) -> Any:

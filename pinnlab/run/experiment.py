@@ -22,17 +22,19 @@ from pinnlab.io import (
     write_zarr,
 )
 from pinnlab.run import certificate, machine
+from pinnlab.run.automatic import TOLERANCES, automatic
 from pinnlab.run.build import build_equation, instantiate
 from pinnlab.run.compose import saved
 from pinnlab.run.config import decisive, fingerprint
 from pinnlab.run.gates import Gate, judge, make_gates
-from pinnlab.run.methods import METHODS, Outcome, build
+from pinnlab.run.methods import Outcome, build, classical, pinn
 from pinnlab.run.outputs import Result, dataset, output_coordinates, readable
 from pinnlab.run.reference import Reference, make_reference, relative_l2
 from pinnlab.run.synthetic import make_observed
 from pinnlab.run.tell import tell
 from pinnlab.train import JsonLines
 
+METHODS = {"pinn": pinn, "classical": classical, **dict.fromkeys(TOLERANCES, automatic)}
 FORMATS = {"netcdf": ("dataset.nc", write_netcdf), "zarr": ("dataset.zarr", write_zarr)}
 
 
@@ -60,21 +62,21 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
         if cfg.observations is not None:
             given = OmegaConf.to_container(cfg.observations, resolve=True)
             observed = make_observed(equation, given)  # type: ignore[arg-type]
-        classical = instantiate(cfg.classical, "classical") if cfg.classical else None
+        solver = instantiate(cfg.classical, "classical") if cfg.classical else None
         gates = make_gates(cfg.gate)
         coordinates = output_coordinates(equation, cfg.output, observed)
         if cfg.method == "pinn":
             build(cfg, equation, observed)  # what is wrong shows before the reference is computed
-        elif classical is None:
+        elif cfg.method == "classical" and solver is None:
             raise PinnlabError("method=classical: this experiment names no solver (classical)")
         write_text(folder / "config.yaml", config)
         truth = observed.truth if observed is not None else {}
-        reference = make_reference(equation.replace(**truth), classical, coordinates)
+        reference = make_reference(equation.replace(**truth), solver, coordinates)
         for gate in gates:
             choose("metric (gate)", gate.metric, _metrics(cfg, equation, reference, observed))
         baselines = _baselines(cfg, equation, observed)
         outcome = METHODS[cfg.method](
-            cfg, folder, equation, observed, classical, coordinates, reference
+            cfg, folder, equation, observed, solver, coordinates, reference
         )
     result = _result(outcome, coordinates, reference, observed)
     metrics = measure(result, reference)

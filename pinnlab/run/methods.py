@@ -1,4 +1,4 @@
-"""The two ways to a solution: a trained network, or the classical solver."""
+"""Two ways to a solution: a trained network, or the experiment's classical solver."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from pinnlab.run.reference import Reference, relative_l2
 from pinnlab.run.signals import stopping
 from pinnlab.run.solution import trained
 from pinnlab.solvers.classical import Classical
+from pinnlab.solvers.gridsolution import started
 from pinnlab.train import Checkpoint, JsonLines, ProgressBar, Training
 
 
@@ -72,7 +73,7 @@ def classical(
     times = list(coordinates[equation.domain.time]) if equation.domain.time else []
     begun = time.monotonic()
     solution = solver.solve(equation, times)
-    values = {name: np.asarray(v) for name, v in solution.on(coordinates).items()}
+    values = started(solution, equation, coordinates)
     return Outcome(
         equation,
         solution,
@@ -138,9 +139,6 @@ def pinn(
         signal=number if error is None else None,
         error=error,
     )
-
-
-METHODS = {"pinn": pinn, "classical": classical}
 
 
 def _fit(

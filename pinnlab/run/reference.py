@@ -13,6 +13,7 @@ import numpy as np
 from pinnlab.core.precision import precision
 from pinnlab.equations.base import Equation
 from pinnlab.solvers.classical import Classical
+from pinnlab.solvers.gridsolution import started
 
 Arrays = dict[str, np.ndarray]
 
@@ -85,5 +86,4 @@ def _timed(
     times = list(coordinates[equation.domain.time]) if equation.domain.time else []
     begun = time.monotonic()
     solution = classical.solve(equation, times)
-    values = {name: np.asarray(v) for name, v in solution.on(coordinates).items()}
-    return values, time.monotonic() - begun
+    return started(solution, equation, coordinates), time.monotonic() - begun

@@ -7,8 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pinnlab.core.grid import Chebyshev, Fourier, Grid, Scheme
+import numpy as np
+
+from pinnlab.core.errors import PinnlabError
+from pinnlab.core.grid import Chebyshev, FiniteDifference, Fourier, Grid, Scheme
 from pinnlab.equations.base import Equation
+
+_SCOUTED = 33  # times at which a coarse solve is looked at
+_EXPLICIT_STEPS = 20_000
 
 
 class Classical(ABC):
@@ -95,16 +101,66 @@ class Features(Classical):
     rtol: float = 1e-9
 
     def solve(self, equation: Equation, times: Sequence[float]) -> Any:
+        from pinnlab.core.featurefield import RandomFeatures
         from pinnlab.solvers.features import FeatureDiscretisation
         from pinnlab.solvers.lines import solve_lines
 
         grid = grid_of(equation, self.n, {})
-        basis = FeatureDiscretisation(grid, self.count, self.slope, self.seed)
+        features = RandomFeatures(equation.domain, self.count, self.slope, self.seed)
+        basis = FeatureDiscretisation(grid, features)
         return solve_lines(equation, basis, times, solver=self.solver, rtol=self.rtol)
 
     def refined(self) -> Features:
         more = {"n": _scaled(self.n, 1.5), "count": round(1.5 * self.count)}
         return replace(self, rtol=self.rtol / 10, **more)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Placed(Classical):
+    """Method of lines on frozen features placed where a first, coarse solve changes
+    (:mod:`pinnlab.core.placed`); for one space axis with two ends.
+
+    Arguments:
+        density: features for each length over which the solution changes; 6 to 20.
+        overlap: width of a feature over the distance to its neighbour.
+        scout: points of the coarse solve.
+        rtol: as for :class:`Lines`.
+    """
+
+    density: float = 8.0
+    overlap: float = 4.0
+    scout: int = 401
+    rtol: float = 1e-9
+
+    def solve(self, equation: Equation, times: Sequence[float]) -> Any:
+        from pinnlab.core.placed import PlacedFeatures, place
+        from pinnlab.solvers.features import FeatureDiscretisation
+
+        (axis,), domain = equation.domain.space, equation.domain
+        coarse = Grid(domain, {axis: (FiniteDifference(6), self.scout)})
+        even = np.linspace(domain[str(domain.time)].lower, times[-1], _SCOUTED)
+        seen = _integrated(equation, coarse, even, 1e-4)
+        profiles = [np.asarray(v) / (np.max(np.abs(v)) or 1.0) for v in seen.values.values()]
+        layout = place(
+            domain[axis], coarse.nodes[axis], np.concatenate(profiles), self.density, self.overlap
+        )
+        grid = Grid(domain, {axis: (layout, len(layout.places))})
+        basis = FeatureDiscretisation(grid, PlacedFeatures(domain, layout))
+        return _integrated(equation, basis, times, self.rtol)
+
+    def refined(self) -> Placed:
+        return replace(self, density=1.5 * self.density, rtol=self.rtol / 10)
+
+
+def _integrated(equation: Equation, basis: Any, times: Any, rtol: float) -> Any:
+    """Explicitly where that takes no more than some ten thousand steps: an estimate of the
+    stiffness would take longer than most such solves."""
+    from pinnlab.solvers.lines import solve_lines
+
+    try:
+        return solve_lines(equation, basis, times, "explicit", rtol, max_steps=_EXPLICIT_STEPS)
+    except PinnlabError:
+        return solve_lines(equation, basis, times, "implicit", rtol)
 
 
 @dataclass(frozen=True)

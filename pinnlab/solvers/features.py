@@ -20,7 +20,7 @@ import numpy as np
 
 from pinnlab.core.conditions import Boundary
 from pinnlab.core.errors import PinnlabError
-from pinnlab.core.featurefield import FeatureField, Point, RandomFeatures, along
+from pinnlab.core.featurefield import FeatureField, Features, Point, along
 from pinnlab.core.field import Orders
 from pinnlab.core.grid import Grid
 from pinnlab.core.staging import now_in_double
@@ -39,7 +39,8 @@ class FeatureDiscretisation:
     Arguments:
         grid: the collocation points with their quadrature; the solution is kept on it. About
             twice as many points as features along each axis.
-        count, slope, seed: of the :class:`~pinnlab.core.featurefield.RandomFeatures`.
+        features: a hashable function of a point with a ``count``, such as
+            :class:`~pinnlab.core.featurefield.RandomFeatures`.
         cutoff: singular values below this share of the largest are dropped.
 
     Raises:
@@ -48,9 +49,7 @@ class FeatureDiscretisation:
     """
 
     grid: Grid
-    count: int = 100
-    slope: float = 10.0
-    seed: int = 0
+    features: Features
     cutoff: float = 1e-12
 
     def initial(self, equation: Equation) -> State:
@@ -80,7 +79,7 @@ class FeatureDiscretisation:
         return State({name: field(name) for name in equation.variables}, rates)
 
     def solution(self, times: Any, kept: State, statistics: Mapping[str, Any]) -> GridSolution:
-        about = {**statistics, "features": self.count}
+        about = {**statistics, "features": self.features.count}
         return solution(self.grid, times, kept.values, kept.rates, about)
 
     def fit(
@@ -155,7 +154,7 @@ class Conditioned:
 def _conditioned(basis: FeatureDiscretisation, sides: Sides) -> Callable[[Point], Any]:
     """The features as a function of one point, made to satisfy a u + b du/dn = 0."""
     domain = basis.grid.domain
-    features = RandomFeatures(domain, basis.count, basis.slope, basis.seed)
+    features, count = basis.features, basis.features.count
     conditions = [Boundary(axis, (side,), a, b, {"v": 0.0}) for axis, side, a, b in sides]
     if not conditions:
         return features
@@ -165,7 +164,7 @@ def _conditioned(basis: FeatureDiscretisation, sides: Sides) -> Callable[[Point]
             return exact_scalar(lambda x: features(x) @ c, "v", conditions, domain)(point)
 
         dtype = jnp.asarray(point[domain.space[0]]).dtype
-        return jax.jacrev(combined)(jnp.zeros(basis.count, dtype))  # linear in c
+        return jax.jacrev(combined)(jnp.zeros(count, dtype))  # linear in c
 
     return at
 

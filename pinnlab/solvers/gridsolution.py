@@ -12,9 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from pinnlab.core import stencils
+from pinnlab.core.conditions import Initial
 from pinnlab.core.domain import Domain
 from pinnlab.core.errors import PinnlabError, choose
 from pinnlab.core.grid import Grid
+from pinnlab.core.parameters import evaluate
+from pinnlab.equations.base import Equation
 
 _TIME_POINTS = 6  # of the polynomial between saved times; its error falls with their sixth power
 _CHUNK = 2**22  # numbers that one chunk of scattered points may make
@@ -151,6 +154,29 @@ def solution(
     said = {**(statistics or {}), "points": points}
     facts = [(k, _plain(v)) for k, v in said.items() if not isinstance(v, jax.core.Tracer)]
     return GridSolution(grid, facts=tuple(facts), **known)
+
+
+def started(answered: Any, equation: Equation, coords: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """All variables of a solution on a tensor product, at the start of time as the equation gives
+    them: an interpolant has lost the kinks of initial values, which are known."""
+    found = {name: np.asarray(v) for name, v in answered.on(coords).items()}
+    time = equation.domain.time
+    if time is None:
+        return found
+    first = np.isclose(coords[time], equation.domain[time].lower, rtol=0, atol=0)
+    if not np.any(first):
+        return found
+    axes = equation.domain.axes
+    lay = {a: np.reshape(coords[a], [-1 if a == b else 1 for b in axes]) for a in axes}
+    dim = axes.index(time)
+    for c in equation.conditions():
+        if isinstance(c, Initial) and not c.order:
+            for name, given in c.values.items():
+                begun = np.asarray(evaluate(given, {a: jnp.asarray(x) for a, x in lay.items()}))
+                begun = np.broadcast_to(begun, found[name].shape)
+                mask = np.reshape(first, [-1 if i == dim else 1 for i in range(len(axes))])
+                found[name] = np.where(mask, begun, found[name])
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -32,7 +32,9 @@ class Free(Equation):
 
 def basis_of(domain, n=60, **settings):
     schemes = {a: Fourier() if domain[a].periodic else Chebyshev() for a in domain.space}
-    return FeatureDiscretisation(Grid(domain, {a: (s, n) for a, s in schemes.items()}), **settings)
+    grid = Grid(domain, {a: (s, n) for a, s in schemes.items()})
+    cutoff = settings.pop("cutoff", 1e-12)
+    return FeatureDiscretisation(grid, RandomFeatures(domain, **settings), cutoff)
 
 
 def random_field(problem, basis, seed=0):

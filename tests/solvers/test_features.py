@@ -19,6 +19,7 @@ from pinnlab.core import (
     Robin,
     parameter,
 )
+from pinnlab.core.featurefield import RandomFeatures
 from pinnlab.core.grid import Chebyshev, Fourier, Grid
 from pinnlab.equations.base import equation
 from pinnlab.equations.canonical.burgers import Burgers
@@ -32,7 +33,9 @@ from pinnlab.solvers.lines import solve_lines
 def basis_of(problem, n, **settings):
     domain = problem.domain
     schemes = {a: Fourier() if domain[a].periodic else Chebyshev() for a in domain.space}
-    return FeatureDiscretisation(Grid(domain, {a: (s, n) for a, s in schemes.items()}), **settings)
+    grid = Grid(domain, {a: (s, n) for a, s in schemes.items()})
+    cutoff = settings.pop("cutoff", 1e-12)
+    return FeatureDiscretisation(grid, RandomFeatures(domain, **settings), cutoff)
 
 
 def largest_error(problem, basis, solver="implicit", times=(0.5, 1.0)):
