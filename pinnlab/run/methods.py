@@ -19,6 +19,7 @@ from pinnlab.equations.base import Equation
 from pinnlab.models.windows import WindowedReading
 from pinnlab.run.build import build_model, build_priors, build_trainer
 from pinnlab.run.config import fingerprint
+from pinnlab.run.memory import check_memory
 from pinnlab.run.observed import Observed
 from pinnlab.run.plan import Plan, make_plan
 from pinnlab.run.reference import Reference, relative_l2
@@ -88,7 +89,8 @@ def build(cfg: DictConfig, equation: Equation, observed: Observed | None) -> Pla
     """What is trained and how; nothing is computed.
 
     Raises:
-        PinnlabError: settings that do not fit together, or a network that cannot be made.
+        PinnlabError: settings that do not fit together, a network that cannot be made, or a
+            training that needs more memory than there is.
     """
     model, trainer = build_model(cfg), build_trainer(cfg)
     seen = [observed.training()] if observed else []
@@ -100,6 +102,7 @@ def build(cfg: DictConfig, equation: Equation, observed: Observed | None) -> Pla
         plan.parameters(len(plan.legs))
     except (TypeError, ValueError, ArithmeticError) as error:
         raise PinnlabError(f"network: it cannot be built: {str(error).splitlines()[0]}") from error
+    check_memory(plan)
     return plan
 
 
@@ -114,6 +117,8 @@ def pinn(
 ) -> Outcome:
     """Train a network, continuing from the folder's checkpoint if there is one."""
     plan = build(cfg, equation, observed)
+    if not cfg.quiet:
+        print(check_memory(plan), flush=True)
     trainer, monitor = plan.trainer, _monitor(plan, coordinates, reference)
     path = folder / "checkpoint.safetensors"
     checkpoint = Checkpoint(path, fingerprint(cfg), cfg.checkpoint_seconds)
