@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import flax.linen as nn
-import jax
-import jax.numpy as jnp
 
+from pinnlab.networks.layers import fourier_features
 from pinnlab.networks.mlp import MLP
 
 
 class FourierFeatures(nn.Module):
     r"""A network on :math:`[\cos(Bx), \sin(Bx)]` with a frozen random matrix *B*.
 
-    After Tancik et al., *Fourier features let networks learn high frequency functions*, 2020.
+    After Tancik et al., *Fourier features let networks learn high frequency functions*, 2020. In
+    yaml the settings of the network behind (``network.width``) stand beside its own.
 
     Attributes:
         network: the network behind the features.
@@ -32,8 +32,5 @@ class FourierFeatures(nn.Module):
 
     @nn.compact
     def __call__(self, x: Any) -> Any:
-        shape = (x.shape[-1], self.features)
-        matrix = self.scale * jax.random.normal(jax.random.key(self.seed), shape, x.dtype)
-        angle = x @ matrix
-        inputs = jnp.concatenate([jnp.cos(angle), jnp.sin(angle)], axis=-1)
+        inputs = fourier_features(x, self.features, self.scale, self.seed)
         return self.network.clone(outputs=self.outputs, parent=self, name="behind")(inputs)

@@ -7,7 +7,7 @@ import pytest
 
 from pinnlab.core import Axis, Domain, PinnlabError, PointField
 from pinnlab.networks import MLP, FourierFeatures
-from pinnlab.networks.mlp import ACTIVATIONS
+from pinnlab.networks.layers import ACTIVATIONS
 
 LINE = Domain(x=Axis(-1, 1), y=Axis(-1, 1))
 
