@@ -14,6 +14,7 @@ import optax
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
+from pinnlab import networks
 from pinnlab.core.errors import PinnlabError, choose
 from pinnlab.core.units import quantity
 from pinnlab.equations.base import Equation
@@ -29,10 +30,7 @@ def instantiate(node: Any, key: str) -> Any:
     Raises:
         PinnlabError: a class that cannot be found, or arguments that it does not take.
     """
-    if not isinstance(node, (DictConfig, dict)) or "_target_" not in node:
-        raise PinnlabError(f"{key}: give '_target_', the dotted name of a class or function")
-    target = locate(str(node["_target_"]), f"{key}._target_")
-    _check_arguments(target, node, key)
+    _check_arguments(_target(node, key), node, key)
     try:
         return hydra.utils.instantiate(node, _convert_="all")
     except InstantiationException as error:
@@ -42,13 +40,15 @@ def instantiate(node: Any, key: str) -> Any:
         raise PinnlabError(f"{key}: {cause or error}") from error
 
 
+def _target(node: Any, key: str) -> Any:
+    if not isinstance(node, (DictConfig, dict)) or "_target_" not in node:
+        raise PinnlabError(f"{key}: give '_target_', the dotted name of a class or function")
+    return locate(str(node["_target_"]), f"{key}._target_")
+
+
 def _check_arguments(target: Any, node: Mapping[Any, Any], key: str) -> None:
     """Raise :class:`PinnlabError` for an argument *target* does not have, or of the wrong type."""
-    parameters = inspect.signature(target).parameters.values()
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    # 'parent' and 'name' are Flax's own, which every module has
-    known = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
-    known = [n for n in known if "parent" not in known or n not in ("parent", "name")]
+    known, open_ended = accepted(target)
     try:
         hints = get_type_hints(target.__init__ if inspect.isclass(target) else target)
     except (NameError, TypeError, AttributeError):  # annotations that exist for readers only
@@ -66,6 +66,16 @@ def _check_arguments(target: Any, node: Mapping[Any, Any], key: str) -> None:
         ):
             kinds = " or ".join(kind.__name__ for kind in allowed)
             raise PinnlabError(f"{key}.{name}: {value!r} is not of type {kinds}")
+
+
+def accepted(target: Any) -> tuple[list[str], bool]:
+    """The names of *target*'s arguments, and whether it takes any others as well."""
+    parameters = inspect.signature(target).parameters.values()
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    # 'parent' and 'name' are Flax's own, which every module has
+    known = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+    known = [n for n in known if "parent" not in known or n not in ("parent", "name")]
+    return known, open_ended
 
 
 def _numbers(hint: Any) -> tuple[type, ...]:
@@ -144,7 +154,58 @@ def build_model(cfg: DictConfig) -> Model:
     assert isinstance(given, dict)
     known = [f.name for f in dataclasses.fields(Model) if f.name != "network"]
     settings = {choose("key of model", str(name), known): value for name, value in given.items()}
-    return Model(instantiate(cfg.network, "network"), **settings)
+    return Model(instantiate(network_settings(cfg.network), "network"), **settings)
+
+
+def network_settings(
+    node: Any,
+    key: str = "network",
+    above: Mapping[str, tuple[str, Any]] | None = None,
+    taken: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """A network's settings, each with the network that takes it.
+
+    Experiments say ``network: {width: 16, depth: 2}`` whatever network is chosen. What one that
+    stands in front of another does not take goes to the *network* behind it, unless that has its
+    own.
+
+    Arguments:
+        node: the settings with their ``_target_``.
+        key: where they stand.
+        above: by name, key and value of settings that networks in front do not take.
+        taken: what those networks take.
+
+    Raises:
+        PinnlabError: settings that no network of the chain takes, and whose they are.
+    """
+    target = _target(node, key)
+    known, open_ended = accepted(target)
+    given = {str(name): (f"{key}.{name}", value) for name, value in node.items()}
+    given = {**(above or {}), **given}
+    rest = {n: g for n, g in given.items() if not (n.startswith("_") or n in known or open_ended)}
+    own = {name: value for name, (_, value) in given.items() if name not in rest}
+    if isinstance(own.get("network"), Mapping):
+        behind = own["network"]
+        own["network"] = network_settings(behind, f"{key}.network", rest, (*taken, *known))
+    elif rest:
+        _refuse({name: place for name, (place, _) in rest.items()}, target, (*taken, *known))
+    _check_arguments(target, own, key)
+    return own
+
+
+def _refuse(places: Mapping[str, str], target: Any, known: tuple[str, ...]) -> None:
+    """Raise :class:`PinnlabError` for settings (key by name) of other networks, or of none."""
+    said = []
+    for name, place in places.items():
+        owners = [n for n in networks.__all__ if name in accepted(getattr(networks, n))[0]]
+        if not owners:
+            choose(f"argument of {place.removesuffix(f'.{name}')}", name, set(known))
+        said.append(f"'{name}' (of {', '.join(owners)})")
+    drop = " ".join(f"'~{place}'" for place in places.values())
+    raise PinnlabError(
+        f"network: {target.__name__} has no {', '.join(said)}; where the experiment sets it for "
+        f"another network, drop it with {drop}. There are: {', '.join(sorted(set(known)))}"
+    )
 
 
 def build_priors(cfg: DictConfig, equation: Equation) -> dict[str, Prior]:
