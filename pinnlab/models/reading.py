@@ -14,12 +14,14 @@ import numpy as np
 from pinnlab.core.errors import PinnlabError
 from pinnlab.core.field import Field
 from pinnlab.core.precision import precision
+from pinnlab.core.tensorfield import is_mesh
 from pinnlab.equations.base import Equation
 from pinnlab.models.learned import equation_with
 from pinnlab.models.model import Model
 
 Ask = Callable[[Field, Equation], Any]
 _POINTS = 16384  # evaluated at once, so that memory stays bounded
+_MESH_POINTS = 1 << 20  # the same on a tensor product, where only the values themselves need room
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,16 +66,17 @@ class NetworkReading:
             raise PinnlabError(
                 f"give every axis, {', '.join(axes)}; got {', '.join(coordinates) or 'none'}"
             )
-        arrays = np.broadcast_arrays(*(np.asarray(coordinates[a], float) for a in axes))
-        flat = [array.reshape(-1) for array in arrays]
+        given = [np.asarray(coordinates[axis], float) for axis in axes]
+        arrays = np.broadcast_arrays(*given)
+        if self.model.tensor and len(axes) > 1 and is_mesh(given):
+            rest, size = given[1:], max(1, _MESH_POINTS * given[0].size // max(1, arrays[0].size))
+            parts = [[part, *rest] for part in _cut(given[0], size)]
+        else:
+            flat = [_cut(array.reshape(-1), _POINTS) for array in arrays]
+            parts = [list(part) for part in zip(*flat, strict=True)]
         with precision(self.dtype):
-            chunks = [
-                self._evaluate(
-                    ask, {a: c[i : i + _POINTS] for a, c in zip(axes, flat, strict=True)}
-                )
-                for i in range(0, max(1, flat[0].size), _POINTS)
-            ]
-        return np.concatenate(chunks, axis=1).reshape(self.seeds, *arrays[0].shape)
+            found = [self._evaluate(ask, dict(zip(axes, part, strict=True))) for part in parts]
+        return np.concatenate(found, axis=1).reshape(self.seeds, *arrays[0].shape)
 
     @property
     def dtype(self) -> str:
@@ -97,6 +100,11 @@ class NetworkReading:
         return np.asarray(
             evaluated(self.params, columns, self.model, self.equation, self.seeds, ask)
         )
+
+
+def _cut(array: np.ndarray, size: int) -> list[np.ndarray]:
+    """Pieces of at most *size* along the first dimension; one of an empty array."""
+    return [array[i : i + size] for i in range(0, max(1, len(array)), size)]
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,7 @@ class _Residual:
 def evaluated(
     params: Any, columns: Any, model: Model, equation: Equation, seeds: int, ask: Ask
 ) -> Any:
-    """(seeds, N) answers at (N,) columns of coordinates."""
+    """(seeds, N) answers at (N,) columns of coordinates, (seeds, N_1, ...) on a mesh of them."""
 
     def one_seed(params: Any) -> Any:
         learned = equation_with(equation, params["equation"])
@@ -131,6 +139,9 @@ def evaluated(
         def at(point: Any) -> Any:
             return jnp.asarray(ask(model.field(params["network"], learned, point), learned))
 
-        return jax.vmap(at)(columns)
+        if all(c.ndim == 1 for c in columns.values()):
+            return jax.vmap(at)(columns)
+        shape = jnp.broadcast_shapes(*(c.shape for c in columns.values()))
+        return jnp.broadcast_to(at(columns), shape)
 
     return jax.vmap(one_seed)(params) if seeds > 1 else one_seed(params)[None]

@@ -6,6 +6,7 @@ from pinnlab.networks.mlp import MLP
 from pinnlab.networks.modified_mlp import ModifiedMLP
 from pinnlab.networks.period import LearnedPeriod
 from pinnlab.networks.piratenet import PirateNet
+from pinnlab.networks.separable import Separable
 from pinnlab.networks.siren import Siren
 from pinnlab.networks.waves import Waves
 
@@ -16,6 +17,7 @@ __all__ = [
     "LearnedPeriod",
     "ModifiedMLP",
     "PirateNet",
+    "Separable",
     "Siren",
     "Waves",
 ]

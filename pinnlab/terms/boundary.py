@@ -17,8 +17,12 @@ from pinnlab.terms.base import Batch, Term, spread
 
 def _face(domain: Domain, fixed: str, value: float, unit: Any, reach: float) -> Batch:
     """Columns of coordinates with one axis held at *value*."""
-    columns = spread(domain, [axis for axis in domain.axes if axis != fixed], unit, reach)
+    columns = spread(domain, _others(domain, fixed), unit, reach)
     return {**columns, fixed: jnp.full(unit.shape[:1], value, unit.dtype)}
+
+
+def _others(domain: Domain, fixed: str) -> tuple[str, ...]:
+    return tuple(axis for axis in domain.axes if axis != fixed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +36,11 @@ class InitialTerm(Term):
 
     @property
     def dims(self) -> int:  # type: ignore[override]
-        return len(self.equation.domain.space)
+        return len(self.box)
+
+    @property
+    def box(self) -> tuple[str, ...]:  # type: ignore[override]
+        return self.equation.domain.space
 
     def place(self, unit: Any, reach: float = 1.0) -> Batch:
         domain = self.equation.domain
@@ -64,7 +72,13 @@ class BoundaryTerm(Term):
 
     @property
     def dims(self) -> int:  # type: ignore[override]
-        return len(self.equation.domain.axes) - 1
+        return len(self.box)
+
+    @property
+    def box(self) -> tuple[str, ...]:  # type: ignore[override]
+        condition = self.equation.conditions()[self.index]
+        assert isinstance(condition, Boundary)
+        return _others(self.equation.domain, condition.axis)
 
     def place(self, unit: Any, reach: float = 1.0) -> Batch:
         condition = self.equation.conditions()[self.index]
@@ -98,7 +112,11 @@ class PeriodicTerm(Term):
 
     @property
     def dims(self) -> int:  # type: ignore[override]
-        return len(self.equation.domain.axes) - 1
+        return len(self.box)
+
+    @property
+    def box(self) -> tuple[str, ...]:  # type: ignore[override]
+        return _others(self.equation.domain, self.axis)
 
     def place(self, unit: Any, reach: float = 1.0) -> Batch:
         domain = self.equation.domain

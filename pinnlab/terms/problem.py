@@ -28,6 +28,7 @@ from pinnlab.models.model import Model
 from pinnlab.terms.base import Batch, Term, weighed
 from pinnlab.terms.boundary import BoundaryTerm, InitialTerm, PeriodicTerm
 from pinnlab.terms.data import DataTerm
+from pinnlab.terms.mesh import count, is_mesh, listed
 from pinnlab.terms.pieces import mean_and_grad, piece_size
 from pinnlab.terms.prior import Prior, PriorTerm
 from pinnlab.terms.residual import ResidualTerm
@@ -110,9 +111,12 @@ class Problem:
         return {part: {**own, **self.given.get(part, {})} for part, own in params.items()}
 
     def raw(self, name: str, params: Params, columns: Batch) -> Any:
-        """(N, k) unweighted rows of one term at (N,) columns."""
+        """(N, k) unweighted rows of one term at (N,) columns, or on a mesh of N points."""
         term, (network, equation) = self.by_name[name], self.parts(params)
         points, _ = weighed(columns)
+        if is_mesh(points):
+            rows = term.row(self.model, network, equation, points)
+            return rows.reshape(rows.shape[0], -1).T
         return jax.vmap(lambda p: term.row(self.model, network, equation, p))(points)
 
     def losses(self, params: Params, batch: Mapping[str, Batch]) -> dict[str, Any]:
@@ -143,7 +147,8 @@ class Problem:
             def mean(there: Params, part: Batch, name: str = name) -> Any:
                 return weights[name] * self.losses(there, {name: part})[name]
 
-            size = piece_size(row, weighed(columns)[0])
+            points, _ = weighed(columns)
+            size = count(points) if is_mesh(points) else piece_size(row, points)
             made.append(mean_and_grad(mean, params, columns, size))
         return jax.tree.map(lambda *parts: sum(parts), *made)
 
@@ -159,11 +164,14 @@ class Problem:
     def jacobian(
         self, params: Params, batch: Mapping[str, Batch], weights: Weights
     ) -> tuple[Any, Any]:
-        """(N,) rows and their (N, P) Jacobian with respect to the flattened parameters."""
+        """(N,) rows and their (N, P) Jacobian with respect to the flattened parameters.
+
+        A mesh is taken point by point, since each row needs a gradient of its own.
+        """
         flat, unravel = ravel_pytree(params)
         rows, slopes = [], []
         for name, columns in batch.items():
-            term, (points, _) = self.by_name[name], weighed(columns)
+            term, points = self.by_name[name], listed(weighed(columns)[0])
 
             def one(theta: Any, point: Batch, term: Term = term) -> tuple[Any, Any]:
                 row = term.row(self.model, *self.parts(unravel(theta)), point)
@@ -178,5 +186,5 @@ class Problem:
 
 def _factor(columns: Batch, weight: Any) -> Any:
     """What (N, k) rows are multiplied by: a number, or (N, 1) where points have weights."""
-    n, (_, own) = next(iter(columns.values())).shape[0], weighed(columns)
+    n, (_, own) = count(columns), weighed(columns)
     return jnp.sqrt(weight / n if own is None else weight * own[:, None] / n)

@@ -28,7 +28,11 @@ class ResidualTerm(Term):
 
     @property
     def dims(self) -> int:  # type: ignore[override]
-        return len(self.equation.domain.axes)
+        return len(self.box)
+
+    @property
+    def box(self) -> tuple[str, ...]:  # type: ignore[override]
+        return self.equation.domain.axes
 
     def place(self, unit: Any, reach: float = 1.0) -> Batch:
         domain = self.equation.domain

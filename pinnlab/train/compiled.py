@@ -12,8 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pinnlab.sampling.points import Uniform
-from pinnlab.terms.base import Batch
+from pinnlab.core.errors import PinnlabError
+from pinnlab.sampling.points import Sampler, Uniform
+from pinnlab.terms.base import Batch, Term
+from pinnlab.terms.mesh import mesh_of
 from pinnlab.terms.problem import Problem
 from pinnlab.train.weights import Weighting
 
@@ -174,7 +176,8 @@ class Compiled:
 
     def _batch(self, key: Any, params: Any, points: int, adaptive: bool) -> dict[str, Batch]:
         """Columns of coordinates for every term."""
-        batch, dtype = {}, jnp.result_type(float)
+        batch: dict[str, Batch] = {}
+        dtype = jnp.result_type(float)
         for i, (name, term) in enumerate(self.problem.by_name.items()):
             if term.fixed is not None:
                 batch[name] = term.fixed
@@ -187,6 +190,30 @@ class Compiled:
 
             sampler = self.phase.sampler if adaptive and term.adaptive else Uniform()
             count = max(1, round(points * term.share)) if term.dims else 1
-            unit = sampler(jax.random.fold_in(key, i), count, term.dims, score, dtype)
-            batch[name] = term.place(unit, self.phase.reach)
+            own = jax.random.fold_in(key, i)
+            if getattr(self.problem.model, "tensor", False) and len(term.box) > 1:
+                batch[name] = self._mesh(own, sampler, term, count)
+            else:
+                unit = sampler(own, count, term.dims, score, dtype)
+                batch[name] = term.place(unit, self.phase.reach)
         return batch
+
+    def _mesh(self, key: Any, sampler: Sampler, term: Term, points: int) -> Batch:
+        """A tensor product of points, drawn along each axis by itself."""
+
+        def score(unit: Any) -> Any:
+            raise self._not_one_by_one(sampler)
+
+        def draw(i: int, n: int) -> Any:
+            dtype = jnp.result_type(float)
+            return sampler(jax.random.fold_in(key, i), n, 1, score, dtype)[:, 0]
+
+        axes = self.problem.equation.domain.axes
+        return mesh_of(term, axes, points, draw, self.phase.reach)
+
+    def _not_one_by_one(self, sampler: Sampler) -> PinnlabError:
+        return PinnlabError(
+            f"sampler: {type(sampler).__name__} chooses points one by one where the residual "
+            f"is large, but {self.problem.model.name} takes the tensor product of points "
+            "along each axis; give sampler=sobol or sampler=uniform"
+        )
