@@ -43,17 +43,24 @@ def damped_solver(
 
 
 def adapted(
-    state: Mapping[str, Any], gain: Any, good: Any, smallest: float, largest: float
-) -> dict[str, Any]:
-    """The relative damping ``mu`` and its ``growth`` after a step.
+    state: Mapping[str, Any],
+    decrease: Any,
+    promised: Any,
+    loss: Any,
+    smallest: float,
+    largest: float,
+) -> tuple[Any, dict[str, Any]]:
+    """Whether a step is taken, and the relative damping ``mu`` and its ``growth`` after it.
 
-    A step whose *gain* (actual over promised decrease) is near one lowers the damping to a fifth
-    at most; each rejected step in a row raises it by twice as much as the one before. After
-    Nielsen, *Damping parameter in Marquardt's method*, IMM-REP-1999-05, with a fifth for his third.
+    A step whose gain, *decrease* over *promised*, is near one lowers the damping to a fifth at
+    most; each rejected step in a row raises it by twice as much as the one before. After Nielsen,
+    *Damping parameter in Marquardt's method*, IMM-REP-1999-05, with a fifth for his third. A
+    promise that the rounding of the *loss* hides is no reason for damping: it is halved.
     """
-    shrink = jnp.maximum(0.2, 1.0 - (2.0 * gain - 1.0) ** 3)
-    mu = state["mu"] * jnp.where(good, shrink, state["growth"])
-    return {
-        "mu": jnp.clip(mu, smallest, largest),
-        "growth": jnp.where(good, 2.0, jnp.minimum(2.0 * state["growth"], 1e3)),
-    }
+    gain = decrease / promised
+    good = jnp.isfinite(gain) & (gain > 0) & (promised > 0)
+    hidden = jnp.abs(promised) < 10.0 * jnp.finfo(loss.dtype).eps * loss
+    shrink = jnp.where(good, jnp.maximum(0.2, 1.0 - (2.0 * gain - 1.0) ** 3), 0.5)
+    mu = state["mu"] * jnp.where(good | hidden, shrink, state["growth"])
+    growth = jnp.where(good | hidden, 2.0, jnp.minimum(2.0 * state["growth"], 1e3))
+    return good, {"mu": jnp.clip(mu, smallest, largest), "growth": growth}

@@ -114,9 +114,9 @@ class MatrixFree(Optimizer):
         # |r|^2 - |r + J d|^2, which an inexact d promises too
         promised = -2.0 * jnp.vdot(slope, step) - jnp.vdot(moved, moved)
         trial = rows_at(flat + step)
-        gain = (loss - jnp.vdot(trial, trial)) / promised
-        good = jnp.isfinite(gain) & (gain > 0) & (promised > 0) & jnp.all(jnp.isfinite(step))
-        new = adapted(state, gain, good, self.smallest, self.largest) | {
+        decrease = loss - jnp.vdot(trial, trial)
+        good, damping = adapted(state, decrease, promised, loss, self.smallest, self.largest)
+        new = damping | {
             "count": state["count"] + 1,
             "vectors": vectors,
             "values": values,
