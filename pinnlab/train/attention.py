@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from pinnlab.core.domain import Domain
 from pinnlab.core.errors import PinnlabError
 from pinnlab.terms.base import MEASURE, WEIGHT, Batch
+from pinnlab.terms.mesh import count, listed
 from pinnlab.terms.problem import Problem
 from pinnlab.train.weights import Weighting
 
@@ -41,8 +42,9 @@ class ResidualAttention(Weighting):
 
     Arguments:
         gamma, eta: of one step; a memory of 1 / (1 - gamma) steps, and a largest lambda of
-            eta / (1 - gamma). First-order methods want 0.999 and 0.01, Levenberg-Marquardt,
-            which takes a hundredth of the steps, 0.9 and 0.1.
+            eta / (1 - gamma). The defaults are the paper's, for first-order methods;
+            Levenberg-Marquardt takes a hundredth of the steps and needs a shorter memory, such as
+            0.9 and 0.1.
         every: steps between two updates, each of which stands for as many steps.
         values: given weights of terms.
 
@@ -145,7 +147,7 @@ class Causal(Weighting):
         made, last = dict(batch), jnp.ones((), jnp.result_type(float))
         tolerance = jnp.asarray(self.tolerances, last.dtype)[weights["_stage"]]
         for name in _chosen(problem):
-            index = self._chunk_of(batch[name][str(problem.equation.domain.time)])
+            index = self._chunk_of(listed(batch[name])[str(problem.equation.domain.time)])
             squares = jnp.sum(problem.raw(name, params, batch[name]) ** 2, axis=1)
             before = jnp.cumsum(_means(squares, index, self.chunks))[:-1]
             by_chunk = jnp.exp(-tolerance * jnp.pad(before, (1, 0)))
@@ -176,7 +178,7 @@ def _chosen(problem: Problem) -> list[str]:
 
 
 def _ones(columns: Batch) -> Any:
-    return jnp.ones_like(next(iter(columns.values())))
+    return jnp.ones(count(columns), jnp.result_type(*columns.values()))
 
 
 def _with_weight(columns: Batch, weight: Any) -> Batch:
@@ -196,6 +198,7 @@ def _nearest(domain: Domain, new: Batch, old: Batch) -> Any:
     axes = [axis for axis in domain.axes if axis in new]
 
     def scaled(columns: Batch) -> Any:
+        columns = listed(columns)
         return jnp.stack([columns[axis] / domain[axis].length for axis in axes], axis=-1)
 
     there = scaled(old)

@@ -14,8 +14,9 @@ import numpy as np
 
 from pinnlab.core.errors import PinnlabError
 from pinnlab.sampling.points import Sampler, Uniform
-from pinnlab.terms.base import Batch, Term
-from pinnlab.terms.mesh import mesh_of
+from pinnlab.terms.base import MEASURE, Batch, Term
+from pinnlab.terms.mesh import count as number
+from pinnlab.terms.mesh import is_mesh, mesh_of
 from pinnlab.terms.problem import Problem
 from pinnlab.train.weights import Weighting
 
@@ -86,6 +87,7 @@ class Compiled:
             key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 1), step)
             here = self._with(state["given"])
             batch = here._batch(key, state["params"], self.phase.points, True)
+            batch = here._retained(state["params"], batch, state["batch"])
             return {**state, "batch": self.weights.enter(here.problem, batch, state["batch"])}
 
         return self._run("draw", self._lifted(one), self._seeds, state, np.int32(step))
@@ -174,6 +176,19 @@ class Compiled:
             lambda: (batch, weights),
         )
 
+    def _retained(self, params: Any, batch: dict, before: dict) -> dict[str, Batch]:
+        """The new *batch* with those points of the one *before* that the sampler keeps."""
+        made = dict(batch)
+        for name in (term.name for term in self.problem.terms if term.adaptive):
+            size = jnp.linalg.norm(self.problem.raw(name, params, before[name]), axis=1)
+            keep = self.phase.sampler.keep(size)
+            if keep is not None and is_mesh(before[name]):
+                raise self._not_one_by_one(self.phase.sampler)
+            if keep is not None:
+                old = before[name]
+                made[name] = {a: jnp.where(keep, old[a], new) for a, new in batch[name].items()}
+        return made
+
     def _batch(self, key: Any, params: Any, points: int, adaptive: bool) -> dict[str, Batch]:
         """Columns of coordinates for every term."""
         batch: dict[str, Batch] = {}
@@ -196,6 +211,9 @@ class Compiled:
             else:
                 unit = sampler(own, count, term.dims, score, dtype)
                 batch[name] = term.place(unit, self.phase.reach)
+            measure = sampler.measure(number(batch[name]), term.dims, dtype)
+            if measure is not None:
+                batch[name] = {**batch[name], MEASURE: measure}
         return batch
 
     def _mesh(self, key: Any, sampler: Sampler, term: Term, points: int) -> Batch:

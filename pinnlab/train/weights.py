@@ -13,6 +13,7 @@ from jax.flatten_util import ravel_pytree
 
 from pinnlab.core.errors import choose
 from pinnlab.terms.base import Batch
+from pinnlab.terms.mesh import listed
 from pinnlab.terms.problem import Problem
 
 _POINTS_AT_ONCE = 128  # whose slopes are held in memory
@@ -175,5 +176,5 @@ def _trace(problem: Problem, name: str, params: Any, columns: Batch) -> Any:
         return jnp.vdot(slopes, slopes)
 
     one = jnp.ones((), jnp.result_type(float))
-    alone = {key: column[:, None] for key, column in columns.items()}
+    alone = {key: column[:, None] for key, column in listed(columns).items()}
     return jnp.mean(jax.lax.map(squares, alone, batch_size=_POINTS_AT_ONCE))
