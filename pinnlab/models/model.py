@@ -36,6 +36,8 @@ class Model:
         periods: further periods, in the axis's units, given to the network as sines and cosines
             (the day in a series of many days): ``{"t": [86400.0]}``.
         stretch: factors on the [-1, 1] inputs of axes along which the solution changes often.
+        before: the model that this one corrects: its outputs are added to those of the network,
+            which are multiplied by a size. Parameters then hold ``before`` and ``size`` as well.
     """
 
     network: nn.Module
@@ -44,6 +46,7 @@ class Model:
     harmonics: int = 1
     periods: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     stretch: Mapping[str, float] = field(default_factory=dict)
+    before: Model | None = None
 
     def inputs(self, domain: Domain, point: Point) -> Any:
         """The (d,) network inputs of a point: axes in [-1, 1], periodic ones on circles."""
@@ -75,23 +78,29 @@ class Model:
         """The variables at one point, in SI."""
         conditions = equation.conditions() if self.exact else ()
         names, domain = equation.variables.names, equation.domain
-        module = self._module(equation)
 
         def raw(name: str) -> Callable[[Point], Any]:
             variable, i = equation.variables[name], names.index(name)
 
             def value(x: Point) -> Any:
-                outputs: Any = module.apply(params, self.inputs(domain, x))
-                return variable.offset + variable.scale * outputs[i]
+                return variable.offset + variable.scale * self._outputs(params, equation, x)[i]
 
             return value
 
         return {name: exact_scalar(raw(name), name, conditions, domain)(point) for name in names}
 
+    def _outputs(self, params: Any, equation: Equation, point: Point) -> Any:
+        """The (k,) outputs of the network, and of those that it corrects."""
+        own = {name: tree for name, tree in params.items() if name not in ("before", "size")}
+        made: Any = self._module(equation).apply(own, self.inputs(equation.domain, point))
+        if self.before is None:
+            return made
+        return self.before._outputs(params["before"], equation, point) + params["size"] * made
+
     @property
     def tensor(self) -> bool:
         """Whether it is evaluated on tensor products of points at a fraction of the cost."""
-        return isinstance(self.network, Separable)
+        return isinstance(self.network, Separable) and self.before is None
 
     def field(self, params: Any, equation: Equation, point: Point, slots: Any = ()) -> Field:
         """The field of the variables at one point; *slots* tells what will be asked.
@@ -118,15 +127,11 @@ class Model:
 
     def _module(self, equation: Equation) -> nn.Module:
         made = self.network.clone(outputs=len(equation.variables))
-        if not hasattr(made, "blocks"):
+        if not hasattr(made, "blocks"):  # networks that take their axes apart
             return made
         domain = equation.domain
-        sizes = [self._columns(domain, a) for a in domain.axes]
+        sizes = [len(self.inputs_of(domain, a, domain[a].lower)) for a in domain.axes]
         return made.clone(blocks=tuple(sizes))
-
-    def _columns(self, domain: Domain, name: str) -> int:
-        turning = domain[name].periodic and self.embed
-        return 2 * len(self.periods.get(name, ())) + (2 * self.harmonics if turning else 1)
 
     @cached_property
     def name(self) -> str:

@@ -86,8 +86,9 @@ def _curve(
 
 
 def _phases(top: Axes, bottom: Axes, records: Sequence[Mapping[str, Any]], steps: Any) -> None:
-    """Mark where a phase of the training begins."""
-    names = [r.get("phase") for r in records]
+    """Mark where a phase of the training begins, or a window or stage where there are several."""
+    parts = next((p for p in ("window", "stage") if any(p in r for r in records)), "phase")
+    names = [r.get(parts) for r in records]
     starts = [i for i in range(1, len(names)) if names[i] != names[i - 1]]
     if not starts:
         return
@@ -97,6 +98,6 @@ def _phases(top: Axes, bottom: Axes, records: Sequence[Mapping[str, Any]], steps
         if i:
             for ax in (top, bottom):
                 ax.axvline(begin, color="0.3", linestyle=(0, (2, 2)), linewidth=1.0)
-        text = names[i] if isinstance(names[i], str) else f"phase {count + 1}"
+        text = names[i] if isinstance(names[i], str) else f"{parts} {count + 1}"
         if len(starts) < _MOST_NAMED:
             top.annotate(f" {text}", (begin, 0.02), xycoords=("data", "axes fraction"), **look)

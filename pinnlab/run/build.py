@@ -230,34 +230,66 @@ def build_trainer(cfg: DictConfig) -> Trainer:
     Raises:
         PinnlabError: no phases, an unknown key of a phase, or a number out of range.
     """
-    if not cfg.phases:
-        raise PinnlabError("phases: give at least one, such as [{steps: 1000, points: 1000}]")
     if cfg.seeds < 1 or (cfg.steps is not None and cfg.steps < 1):
         raise PinnlabError(f"seeds={cfg.seeds} and steps={cfg.steps} must be at least 1")
-    phases, left = [], cfg.steps if cfg.steps is not None else sys.maxsize
-    for i, given in enumerate(cfg.phases):
-        if left <= 0:
-            break
-        if not isinstance(given, Mapping):
-            raise PinnlabError(f"phases[{i}]: give {{steps: 1000, points: 1000}}, got {given}")
-        _check_arguments(Phase, given, f"phases[{i}]")
-        steps = min(given.get("steps", 1000), left)
-        phases.append(
-            Phase(
-                optimizer=build_optimizer(given.get("optimizer", cfg.optimizer), "optimizer"),
-                steps=steps,
-                points=given.get("points", 1000),
-                sampler=instantiate(given.get("sampler", cfg.sampler), "sampler"),
-                resample=given.get("resample", 0),
-                reach=given.get("reach", 1.0),
-            )
-        )
-        left -= steps
     budget = None if cfg.budget is None else quantity(cfg.budget, "s", "budget")
     return Trainer(
-        phases=tuple(phases),
+        phases=build_phases(cfg, cfg.phases, "phases"),
         weights=instantiate(cfg.weights, "weights"),
         budget=budget,
         seed=cfg.seed,
         seeds=cfg.seeds,
     )
+
+
+def build_phases(cfg: DictConfig, given: Any, key: str) -> tuple[Phase, ...]:
+    """The phases *given* at *key*, cut after ``steps``.
+
+    Raises:
+        PinnlabError: none, an unknown key of a phase, or a number out of range.
+    """
+    if not given:
+        raise PinnlabError(f"{key}: give at least one, such as [{{steps: 1000, points: 1000}}]")
+    phases, left = [], cfg.steps if cfg.steps is not None else sys.maxsize
+    for i, one in enumerate(given):
+        if not isinstance(one, Mapping):
+            raise PinnlabError(f"{key}[{i}]: give {{steps: 1000, points: 1000}}, got {one}")
+        _check_arguments(Phase, one, f"{key}[{i}]")
+        steps = min(one.get("steps", 1000), left)
+        if left <= 0:
+            break
+        phases.append(
+            Phase(
+                optimizer=build_optimizer(one.get("optimizer", cfg.optimizer), "optimizer"),
+                steps=steps,
+                points=one.get("points", 1000),
+                sampler=instantiate(one.get("sampler", cfg.sampler), "sampler"),
+                resample=one.get("resample", 0),
+                reach=one.get("reach", 1.0),
+                set=dict(one.get("set", {})),
+                precision=one.get("precision"),
+            )
+        )
+        left -= steps
+    return tuple(phases)
+
+
+def build_stages(cfg: DictConfig) -> list[tuple[Model, tuple[Phase, ...]]]:
+    """The corrections of the first training: each a model, of which what is not given is as
+    before, and its phases.
+
+    Raises:
+        PinnlabError: an unknown key, or another kind of conditions.
+    """
+    made = []
+    for i, given in enumerate(cfg.stages):
+        if not isinstance(given, Mapping):
+            raise PinnlabError(f"stages[{i}]: give {{network: {{slope: 4}}}}, got {given}")
+        for name in given:
+            choose(f"key of stages[{i}]", str(name), ("network", "model", "phases"))
+        for name in given.get("model", {}):
+            choose(f"key of stages[{i}].model", str(name), ("harmonics", "periods", "stretch"))
+        parts = {k: OmegaConf.merge(cfg[k], given.get(k, {})) for k in ("network", "model")}
+        phases = build_phases(cfg, given.get("phases", cfg.phases), f"stages[{i}].phases")
+        made.append((build_model(OmegaConf.create(parts)), phases))
+    return made

@@ -41,6 +41,7 @@ class Schema:
     sampler: dict[str, Any] | None = None
     weights: dict[str, Any] | None = None
     phases: list[Any] = field(default_factory=list)
+    stages: list[Any] = field(default_factory=list)
     windows: Any = None
     output: dict[str, Any] = field(default_factory=dict)
     gate: list[Any] = field(default_factory=list)

@@ -17,7 +17,7 @@ from pinnlab.core.errors import DivergenceError, PinnlabError
 from pinnlab.core.parameters import Profile
 from pinnlab.equations.base import Equation
 from pinnlab.models.windows import WindowedReading
-from pinnlab.run.build import build_model, build_priors, build_trainer
+from pinnlab.run.build import build_model, build_priors, build_stages, build_trainer
 from pinnlab.run.config import fingerprint
 from pinnlab.run.memory import check_memory
 from pinnlab.run.observed import Observed
@@ -28,6 +28,7 @@ from pinnlab.run.solution import trained
 from pinnlab.solvers.classical import Classical
 from pinnlab.solvers.gridsolution import started
 from pinnlab.train import Checkpoint, JsonLines, ProgressBar, Training
+from pinnlab.train.legs import check
 
 
 @dataclass
@@ -97,7 +98,9 @@ def build(cfg: DictConfig, equation: Equation, observed: Observed | None) -> Pla
     windows = OmegaConf.to_container(OmegaConf.create({"given": cfg.windows}), resolve=True)
     assert isinstance(windows, dict)
     priors, infer = build_priors(cfg, equation), list(cfg.infer)
-    plan = make_plan(equation, model, trainer, seen, priors, infer, windows["given"])
+    stages = build_stages(cfg)
+    plan = make_plan(equation, model, trainer, seen, priors, infer, windows["given"], stages)
+    check(plan.legs, trainer.phases)
     try:
         plan.parameters(len(plan.legs))
     except (TypeError, ValueError, ArithmeticError) as error:

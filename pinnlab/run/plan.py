@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -15,8 +15,8 @@ from pinnlab.equations.base import Equation
 from pinnlab.models import Model, NetworkReading
 from pinnlab.models.windows import WindowedReading, bases, edges
 from pinnlab.terms import Prior, Problem, default_terms
-from pinnlab.train import Trainer
-from pinnlab.train.legs import Leg, windowed
+from pinnlab.train import Phase, Trainer
+from pinnlab.train.legs import Leg, staged, windowed
 
 Windows = int | Sequence[Any] | Mapping[str, Any]
 
@@ -62,23 +62,35 @@ def make_plan(
     priors: Mapping[str, Prior] | None = None,
     infer: Sequence[str] = (),
     windows: Windows | None = None,
+    stages: Sequence[tuple[Model, Sequence[Phase] | None]] = (),
 ) -> Plan:
-    """One training, or one for each of *windows* of time.
+    """One training, or one for each of *windows* of time, or one followed by *stages*.
 
     Arguments:
         windows: how many of one length, the times at which they end (numbers, or text with
             units), or ``{count: 10}`` or ``{times: [...]}`` with ``nodes``: how many an axis for
             the state that is handed over, one number or by axis.
+        stages: corrections of the solution before them: their models, and their phases (those of
+            the trainer if None).
 
     Raises:
-        PinnlabError: windows that do not fit the time axis, or of an inverse problem.
+        PinnlabError: windows that do not fit the time axis, or of an inverse problem; stages
+            together with windows.
     """
 
-    def problem(of: Equation) -> Problem:
+    def problem(of: Equation, model: Model = model) -> Problem:
         return Problem(of, model, default_terms(of, model, observations, priors), infer)
 
-    if windows is None:
+    if windows is None and not stages:
         return Plan(equation, [Leg(problem(equation))], trainer)
+    if windows is None:
+        models = [model]
+        for more, _ in stages:
+            models.append(replace(more, before=models[-1], exact=model.exact, embed=model.embed))
+        legs = staged([problem(equation, m) for m in models], [None, *(p for _, p in stages)])
+        return Plan(equation, legs, trainer)
+    if stages:
+        raise PinnlabError("stages: they cannot be combined with windows; leave one of them out")
     if infer or observations or priors:
         raise PinnlabError(
             "windows: each window is a forward problem, so that nothing can be learned from "

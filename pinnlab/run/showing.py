@@ -16,6 +16,7 @@ _SETTINGS = (
     "network",
     "model",
     "phases",
+    "stages",
     "windows",
     "classical",
     "output",

@@ -71,7 +71,8 @@ class Problem:
         terms: sources of rows, with names of their own.
         learned: names of the equation's parameters that are trained along.
         given: what stands beside the trained parameters and stays, of the network and of the
-            equation (in its free form): the state at the start of a time window.
+            equation (in its free form): the state at the start of a time window, the network that
+            is corrected; and the ``unit`` of the rows.
 
     Raises:
         PinnlabError: a name in *learned* that is no parameter.
@@ -91,6 +92,11 @@ class Problem:
     def by_name(self) -> dict[str, Term]:
         """The terms by name."""
         return {term.name: term for term in self.terms}
+
+    @property
+    def unit(self) -> Any:
+        """What all rows are multiplied by, so that those of a correction are of order one too."""
+        return self.given.get("unit", 1.0)
 
     def init(self, key: Any) -> Params:
         """Random network parameters, and the learned leaves at the equation's values."""
@@ -116,8 +122,9 @@ class Problem:
         points, _ = weighed(columns)
         if is_mesh(points):
             rows = term.row(self.model, network, equation, points)
-            return rows.reshape(rows.shape[0], -1).T
-        return jax.vmap(lambda p: term.row(self.model, network, equation, p))(points)
+            return self.unit * rows.reshape(rows.shape[0], -1).T
+        rows = jax.vmap(lambda p: term.row(self.model, network, equation, p))(points)
+        return self.unit * rows
 
     def losses(self, params: Params, batch: Mapping[str, Batch]) -> dict[str, Any]:
         """The mean square of each term's rows at its weighed points, without the term's weight."""
@@ -174,7 +181,7 @@ class Problem:
             term, points = self.by_name[name], listed(weighed(columns)[0])
 
             def one(theta: Any, point: Batch, term: Term = term) -> tuple[Any, Any]:
-                row = term.row(self.model, *self.parts(unravel(theta)), point)
+                row = self.unit * term.row(self.model, *self.parts(unravel(theta)), point)
                 return row, row
 
             slope, row = jax.vmap(jax.jacrev(one, has_aux=True), in_axes=(None, 0))(flat, points)

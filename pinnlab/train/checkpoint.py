@@ -72,7 +72,8 @@ class Checkpoint:
                 f"the checkpoint '{self.path}' was made by another configuration; "
                 "choose another run folder (hydra.run.dir=...) or delete the file"
             )
-        return jax.tree.unflatten(structure, [jax.numpy.asarray(a) for a in saved]), counters
+        with jax.enable_x64(True):  # a state may hold more than one precision
+            return jax.tree.unflatten(structure, [jax.numpy.asarray(a) for a in saved]), counters
 
 
 def _counters(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pinnlab.core.errors import PinnlabError
+from pinnlab.core.precision import cast, precision
 from pinnlab.sampling.points import Sampler, Uniform
 from pinnlab.terms.base import MEASURE, Batch, Term
 from pinnlab.terms.mesh import count as number
@@ -55,7 +57,8 @@ class Compiled:
             return handover(key, self.problem, before, params)
 
         name = f"begin {id(before)}"
-        return self._run(name, self._lifted(one), self._seeds, params, np.int32(leg))
+        lifted = self._lifted(one)
+        return self._run(name, lifted, self._seeds, params, np.int32(leg), wide=True)
 
     def start(self, index: int, params: Any, weights: Any, given: Given | None = None) -> State:
         """The state at the start of phase *index*; new parameters where *params* is None."""
@@ -72,9 +75,8 @@ class Compiled:
 
         function = jax.vmap(one, in_axes=(0, 0, 0, 0, None)) if many else one
         name = f"start {params is None} {weights is None}"
-        return self._run(
-            name, function, self._seeds, params, weights, given or {}, np.int32(index)
-        )
+        params, weights, given = cast((params, weights, given or {}), self.phase.precision)
+        return self._run(name, function, self._seeds, params, weights, given, np.int32(index))
 
     def whole(self, state: State) -> Any:
         """The parameters with what was given to them."""
@@ -152,15 +154,22 @@ class Compiled:
             lambda pair: one(*pair, last), (seeds, states)
         )
 
-    def _run(self, name: str, function: Callable[..., Any], *args: Any) -> Any:
-        """Call the compiled *function*, compiling it under *name* the first time."""
-        if self.abstract:
-            return jax.eval_shape(function, *args)
-        if name not in self._programs:
-            begun = time.monotonic()
-            self._programs[name] = jax.jit(function).lower(*args).compile()
-            self._compile_seconds += time.monotonic() - begun
-        return self._programs[name](*args)
+    def _run(
+        self, name: str, function: Callable[..., Any], *args: Any, wide: bool = False
+    ) -> Any:
+        """Call the compiled *function*, compiling it under *name* the first time.
+
+        It computes in the phase's own precision, or in that of the run if *wide*.
+        """
+        own = None if wide else self.phase.precision
+        with contextlib.nullcontext() if own is None else precision(own):
+            if self.abstract:
+                return jax.eval_shape(function, *args)
+            if name not in self._programs:
+                begun = time.monotonic()
+                self._programs[name] = jax.jit(function).lower(*args).compile()
+                self._compile_seconds += time.monotonic() - begun
+            return self._programs[name](*args)
 
     def _with(self, given: Given) -> Compiled:
         """The same for a problem that knows what is *given*, inside of a trace."""

@@ -1,19 +1,22 @@
 """Legs: a training as a sequence of problems, each from the solution of the one before.
 
 A leg has a problem, its phases, and a handover that makes of the solution before it where to
-start and what stays fixed: the state at the start of a time window. What is fixed travels beside
-the parameters through the compiled steps, so that legs with one problem are one program.
+start and what stays fixed: the state at the start of a time window, or the network that a stage
+corrects. What is fixed travels beside the parameters through the compiled steps, so that legs with
+one problem are one program.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import jax
 import jax.numpy as jnp
 
+from pinnlab.core.errors import PinnlabError, choose
 from pinnlab.equations.base import Equation
 from pinnlab.equations.window import window
 from pinnlab.models.windows import Axes, blank, handed_over, lengths
@@ -68,6 +71,26 @@ class Leg:
         return {self.name: self.number} if self.name else {}
 
 
+def check(legs: Sequence[Leg], phases: Sequence[Phase]) -> None:
+    """Raise :class:`PinnlabError` for phases that set what they cannot, or end with another
+    equation or precision than the run's; *phases* are those of legs that have none."""
+    now = str(jnp.result_type(float))
+    for leg in legs:
+        own = phases if leg.phases is None else leg.phases
+        for phase in own:
+            if phase.precision == "float64" != now:
+                raise PinnlabError(f"phases: one has precision=float64 in a run of {now}")
+            for name in phase.set:
+                choose("parameter (phases.set)", name, leg.problem.equation.parameters())
+            for name in {*phase.set} & {*leg.problem.learned}:
+                raise PinnlabError(f"phases.set: '{name}' is learned (infer)")
+        if own[-1].set or own[-1].precision not in (None, now):
+            raise PinnlabError(
+                "phases: the last one has the equation's own parameters and the run's precision; "
+                f"take 'set' from it, and a precision other than {now}"
+            )
+
+
 @dataclass(frozen=True)
 class NextWindow(Handover):
     """The state at the end of a window starts the next one, whose network starts from the last.
@@ -87,6 +110,56 @@ class NextWindow(Handover):
         shift = params["equation"].get("shift", jnp.zeros(())) + length
         given = {"equation": {"shift": shift, "states": states}}
         return {"network": params["network"], "equation": {}}, given, {"handover_error": error}
+
+
+@dataclass(frozen=True)
+class Correction(Handover):
+    r"""A network that corrects the frozen one before it, :math:`u = u_1 + \epsilon u_2`.
+
+    .. math:: \epsilon^2 = \langle R(u_1)^2\rangle \;/\;
+        \langle (\partial R(u_1 + \epsilon u_2) / \partial\epsilon)^2\rangle_{\epsilon=0}
+
+    over fresh points with a random :math:`u_2`: the size with which the correction changes the
+    residual as much as there is of it. Rows are divided by :math:`\langle R(u_1)^2\rangle^{1/2}`,
+    and the correction is a problem of order one again. It has the conditions of the whole, since
+    it is added inside of their transform. After Wang & Lai, *Multi-stage neural networks:
+    function approximator of machine precision*, J. Comput. Phys. 504, 2024, 112865.
+
+    Arguments:
+        points: at which the residual is measured.
+    """
+
+    points: int = 1024
+
+    def __call__(
+        self, key: Any, problem: Problem, before: Problem, params: Params
+    ) -> tuple[Params, Given, dict[str, Any]]:
+        first, second = jax.random.split(key)
+        equation = dict(params["equation"])
+        learned = {name: equation.pop(name) for name in problem.learned}
+        start = {"network": problem.init(first)["network"], "equation": learned}
+        term = problem.by_name["residual"]
+        unit = jax.random.uniform(second, (self.points, term.dims), jnp.result_type(float))
+
+        def rows(size: Any) -> Any:
+            given = {"network": {"before": params["network"], "size": size}, "equation": equation}
+            return replace(problem, given=given).raw("residual", start, term.place(unit))
+
+        zero, one = jnp.zeros(()), jnp.ones(())
+        left, change = (jnp.sqrt(jnp.mean(r**2)) for r in jax.jvp(rows, (zero,), (one,)))
+        tiny = jnp.finfo(left.dtype).tiny
+        size = left / (change + tiny)
+        network = {"before": params["network"], "size": size}
+        given = {"network": network, "equation": equation, "unit": 1.0 / (left + tiny)}
+        return start, given, {"correction": size}
+
+
+def staged(problems: Sequence[Problem], phases: Sequence[Sequence[Phase] | None]) -> list[Leg]:
+    """A leg for each of *problems*, whose models correct one another in order."""
+    return [
+        Leg(problem, Correction() if k else None, own, "stage", k + 1)
+        for k, (problem, own) in enumerate(zip(problems, phases, strict=True))
+    ]
 
 
 def windowed(

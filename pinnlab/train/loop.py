@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -13,7 +14,7 @@ import numpy as np
 from pinnlab.core.errors import DivergenceError
 from pinnlab.train.checkpoint import Checkpoint
 from pinnlab.train.compiled import Compiled, State
-from pinnlab.train.legs import Leg
+from pinnlab.train.legs import Given, Leg
 
 if TYPE_CHECKING:
     from pinnlab.train.trainer import Phase, Trainer
@@ -31,8 +32,9 @@ class Loop:
     """The state of one ``fit``, advanced chunk by chunk.
 
     ``leg`` and ``phase`` say where it is, ``inside`` how many steps into the phase, ``done`` holds
-    the parameters of the legs behind it, ``begun`` the seconds at which the leg began, ``told``
-    what its handover told, and ``cut`` whether the budget ended a leg before its last step.
+    the parameters of the legs behind it, ``given`` what the leg was given, in the run's precision,
+    ``begun`` the seconds at which it began, ``told`` what its handover told, and ``cut`` whether
+    the budget ended a leg before its last step.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Loop:
         self.history: list[dict[str, Any]] = []
         self.told: dict[str, float] = {}
         self.done: list[Any] = []
+        self.given: Given = {}
         self.state: State = {}
         self._compiled: dict[tuple, Compiled] = {}
         self._saved_at, self._clock = time.monotonic(), time.monotonic()
@@ -74,7 +77,7 @@ class Loop:
         """Write a checkpoint."""
         if self.checkpoint is None:
             return
-        kept = {"done": self.done, "state": self.state}
+        kept = {"done": self.done, "given": self.given, "state": self.state}
         self.checkpoint.write(kept, {name: getattr(self, name) for name in _COUNTERS})
         self._saved_at = time.monotonic()
 
@@ -116,6 +119,8 @@ class Loop:
         trainer = self.trainer
         seeds = np.arange(trainer.seed, trainer.seed + trainer.seeds)
         problem = self.legs[leg].problem
+        if phase.set:
+            problem = replace(problem, equation=problem.equation.replace(**phase.set))
         return Compiled(problem, phase, trainer.weights, trainer.fresh, seeds, abstract)
 
     def _begin(self) -> None:
@@ -125,7 +130,7 @@ class Loop:
             before = self.legs[self.leg - 1].problem
             params, given, told = self._here().begin(leg.handover, before, self.done[-1], self.leg)
         self.told = {name: float(np.max(value)) for name, value in told.items()}
-        self.begun = self.seconds
+        self.begun, self.given = self.seconds, given
         self.state = self._here().start(self.phase, params, None, given)
 
     def _go_on(self, phase: Phase) -> None:
@@ -139,8 +144,8 @@ class Loop:
             self.leg, self.phase, self.inside = self.leg + 1, 0, 0
             self._begin()
         elif self.inside == 0 and not at_end:
-            params, weights, given = (self.state[name] for name in ("params", "weights", "given"))
-            self.state = self._here().start(self.phase, params, weights, given)
+            params, weights = self.state["params"], self.state["weights"]
+            self.state = self._here().start(self.phase, params, weights, self.given)
 
     def _spent(self) -> bool:
         """Whether the leg had its share of the budget: by steps, of what was left as it began."""
@@ -164,7 +169,7 @@ class Loop:
         assert found is not None
         for name, value in found[1].items():
             setattr(self, name, value)
-        self.done, self.state = found[0]["done"], found[0]["state"]
+        self.done, self.given, self.state = (found[0][k] for k in ("done", "given", "state"))
         self._clock = time.monotonic()
         return True
 
@@ -184,7 +189,7 @@ class Loop:
                 params, given, _ = compiled.begin(leg.handover, before.problem, done[-1], i)
             state = compiled.start(0, params, None, given)
             done.append(compiled.whole(state))
-        return {"done": done[:-1], "state": state}
+        return {"done": done[:-1], "given": given, "state": state}
 
     def _tick(self) -> None:
         now = time.monotonic()
@@ -194,12 +199,14 @@ class Loop:
 
     def _record(self, loss: Any, losses: Mapping[str, Any]) -> None:
         weights = self.state["weights"]
+        scale = np.asarray(self.state["given"].get("unit", 1.0)) ** -2  # as the equation has it
+        losses = {n: v * scale for n, v in losses.items()}
         record = {
             "step": self.step,
             **self.legs[self.leg].label,
             "phase": self.phase,
             "seconds": round(self.seconds, 3),
-            "loss": float(np.mean(loss)),
+            "loss": float(np.mean(loss * scale)),
             "fresh_loss": float(np.mean(sum(weights[n] * losses[n] for n in losses))),
             "terms": {n: float(np.mean(v)) for n, v in losses.items()},
             **self.told,

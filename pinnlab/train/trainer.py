@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pinnlab.core.errors import PinnlabError
+from pinnlab.core.errors import PinnlabError, choose
+from pinnlab.core.precision import PRECISIONS
 from pinnlab.optimizers.base import Optimizer
 from pinnlab.sampling.points import Sampler, Uniform
 from pinnlab.terms.problem import Problem
 from pinnlab.train.checkpoint import Checkpoint
-from pinnlab.train.legs import Leg
+from pinnlab.train.legs import Leg, check
 from pinnlab.train.loop import Loop, Monitor, Record
 from pinnlab.train.weights import Fixed, Weighting
 
@@ -28,6 +29,10 @@ class Phase:
         resample: draw new points every so many steps; 0 keeps them for the phase.
         reach: share of the time axis, from its start, on which the points lie. Phases of growing
             reach follow causality where a wrong equilibrium would be an easy way out.
+        set: other values of the equation's parameters, to come from an easier problem to the one
+            that is asked: ``{"nu": 0.1}``, units allowed. The last phase solves the equation
+            itself.
+        precision: ``float32`` for phases that need no more; the last one has the run's.
     """
 
     optimizer: Optimizer
@@ -36,6 +41,8 @@ class Phase:
     sampler: Sampler = field(default_factory=Uniform)
     resample: int = 0
     reach: float = 1.0
+    set: Mapping[str, Any] = field(default_factory=dict)
+    precision: str | None = None
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.points < 1 or self.resample < 0 or not 0 < self.reach <= 1:
@@ -43,6 +50,8 @@ class Phase:
                 "a training phase needs steps >= 1, points >= 1, resample >= 0 and 0 < reach <= 1; "
                 f"got {self.steps}, {self.points}, {self.resample} and {self.reach}"
             )
+        if self.precision is not None:
+            choose("precision (phases)", self.precision, PRECISIONS)
 
 
 @dataclass
@@ -112,6 +121,7 @@ class Trainer:
         time is not counted.
         """
         legs = [Leg(problem)] if isinstance(problem, Problem) else problem
+        check(legs, self.phases)
         loop = Loop(self, legs, checkpoint, report, monitor)
         loop.start()
         stopped = "steps"
