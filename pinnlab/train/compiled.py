@@ -154,9 +154,7 @@ class Compiled:
             lambda pair: one(*pair, last), (seeds, states)
         )
 
-    def _run(
-        self, name: str, function: Callable[..., Any], *args: Any, wide: bool = False
-    ) -> Any:
+    def _run(self, name: str, function: Callable[..., Any], *args: Any, wide: bool = False) -> Any:
         """Call the compiled *function*, compiling it under *name* the first time.
 
         It computes in the phase's own precision, or in that of the run if *wide*.
