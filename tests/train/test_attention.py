@@ -12,7 +12,7 @@ from pinnlab.equations.base import Equation, equation
 from pinnlab.equations.canonical.heat import Heat
 from pinnlab.equations.canonical.poisson import Poisson
 from pinnlab.models import Model
-from pinnlab.networks import MLP
+from pinnlab.networks import MLP, Separable
 from pinnlab.optimizers import Gradient, LevenbergMarquardt
 from pinnlab.sampling import R3, Quadrature
 from pinnlab.terms import Problem, default_terms
@@ -265,3 +265,20 @@ def test_a_resumed_training_ends_bit_identical(name, tmp_path):
 def test_what_cannot_be(wrong, message):
     with pytest.raises(PinnlabError, match=message):
         wrong()
+
+
+def test_tensor_products_of_points_are_weighed_but_not_chosen_one_by_one():
+    equation, model = Heat(), Model(Separable(), exact=False)
+    problem = Problem(equation, model, default_terms(equation, model))
+
+    def state(sampler):
+        phase, seeds = Phase(ADAM, 9, 30, sampler, 3), np.array([0])
+        compiled = Compiled(problem, phase, ResidualAttention(), 10, seeds, abstract=True)
+        return compiled, compiled.start(0, None, None)
+
+    batch = state(Quadrature())[1]["batch"]["residual"]
+    assert batch["t"].shape == (5, 1) and batch["x"].shape == (1, 5)
+    assert batch[MEASURE].shape == batch[WEIGHT].shape == (25,)
+    compiled, begun = state(R3())
+    with pytest.raises(PinnlabError, match="R3 chooses points one by one"):
+        compiled.draw(begun, 3)
