@@ -29,7 +29,7 @@ class Wave(Equation):
     c: Coefficient = parameter(2.0, "1", bounds=(1e-3, 1e3), long_name="speed")
     modes: tuple[tuple[int, float], ...] = ((1, 1.0), (4, 0.5))
     domain: Domain = Domain(
-        t=Axis(0, 1, scale=0.05, long_name="model time"), x=Axis(0, 1, long_name="x")
+        t=Axis(0, 1, scale=0.3, long_name="model time"), x=Axis(0, 1, long_name="x")
     )
     variables: Variables = Variables(u=Variable("displacement", order=2, name="displacement"))
 
