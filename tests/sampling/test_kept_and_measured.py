@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
+from pinnlab.core import PinnlabError
 from pinnlab.sampling import R3, Adaptive, Quadrature, Sobol, Uniform
 
 
@@ -71,3 +72,24 @@ def test_a_quadrature_of_a_smooth_function_converges_faster_than_even_points():
         return abs(float(jnp.mean(values if share is None else share * values)) - exact)
 
     assert error(Quadrature(), 64) < 1e-10 < 1e-4 < error(Sobol(), 64)
+
+
+def test_even_nodes_integrate_the_waves_of_a_periodic_axis_exactly():
+    sampler = Quadrature(nodes=[5, 16], even=[1])
+    points, share = drawn(sampler, 100, 2), sampler.measure(100, 2, jnp.float64)
+    assert points.shape == (80, 2)
+    value = points[:, 0] ** 8 * (1.0 + jnp.cos(2 * jnp.pi * 15 * points[:, 1]))
+    assert abs(float(jnp.mean(share * value)) - 1.0 / 9.0) < 1e-14
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"nodes": [5]}, "do not fit 2 axes"),
+        ({"even": [2]}, "do not fit"),
+        ({"nodes": [9, 9]}, "81"),
+    ],
+)
+def test_nodes_that_do_not_fit_are_refused(given, message):
+    with pytest.raises(PinnlabError, match=message):
+        drawn(Quadrature(**given), 80, 2)
