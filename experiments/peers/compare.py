@@ -82,6 +82,7 @@ def write_task(name: str, folder: Path) -> Path:
         lower=[axis.lower for axis in axes],
         upper=[axis.upper for axis in axes],
         coefficient=float(getattr(equation, COEFFICIENTS[name])),
+        scale=equation.residual_scale("u"),
         points=np.stack([x.ravel() for x in tensor(coordinates).values()], 1),
         truth=truth.ravel(),
     )
@@ -219,6 +220,7 @@ def draw(rows: list[Row]) -> None:
                 width = 2.2 if side.package == "pinnlab" else 1.4
                 panel.plot(x, y, style, color=COLOURS[side.package], linewidth=width)
         panel.set(xscale="log", yscale="log", title=task.capitalize())
+        panel.set_xlim(left=1.0)
         panel.grid(True, which="major", color="0.9", linewidth=0.6)
         panel.tick_params(labelbottom=True)
     for panel in panels[len(NAMES) :]:

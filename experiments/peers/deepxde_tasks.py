@@ -101,7 +101,7 @@ def main() -> None:
     recorder = Recorder(task, path, ("DeepXDE", dde.__version__, configuration), budget)
 
     kind, n = dde.data.TimePDE if "t" in task.axes else dde.data.PDE, SETTINGS[task.name][-1]
-    data = kind(geometry(task), lambda x, u: residual(task, x, u), [], num_domain=n)
+    data = kind(geometry(task), lambda x, u: residual(task, x, u) / task.scale, [], num_domain=n)
     model = dde.Model(data, network(task))
     model.compile("adam", lr=1e-3)
     watch = Watch(recorder, ADAM_SHARE * budget)

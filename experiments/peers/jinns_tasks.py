@@ -128,7 +128,7 @@ def posed(task: Task) -> tuple[Any, Any, Any]:
 
     class Dynamics(base):  # type: ignore[misc]
         def equation(self, x: Any, u: Any, params: Any) -> Any:
-            return residual(task, x, lambda x: jnp.squeeze(u(x, params)))[None]
+            return residual(task, x, lambda x: jnp.squeeze(u(x, params)))[None] / task.scale
 
     span = {"tmin": task.lower[0], "tmax": task.upper[0], "ni": 2} if unsteady else {}
     data = getattr(jinns.data, f"CubicMeshPDE{kind}")(**box, **span)

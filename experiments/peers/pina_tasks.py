@@ -77,7 +77,9 @@ def problem(task: Task) -> Any:
         bases = (TimeDependentProblem, SpatialProblem)
         given["temporal_domain"] = CartesianDomain({"t": ends["t"]})
     given["domains"] = {"D": CartesianDomain(ends)}
-    given["conditions"] = {"D": Condition(domain="D", equation=equation(task))}
+    whole = equation(task)
+    scaled = Equation(lambda x, u: whole.residual(x, u) / task.scale)
+    given["conditions"] = {"D": Condition(domain="D", equation=scaled)}
     made = type("Problem", bases, given)()
     made.discretise_domain(POINTS, "lh")
     return made

@@ -40,6 +40,7 @@ class Task:
         axes: their names; time comes first where there is one.
         lower, upper: the ends of each.
         coefficient: nu, kappa, the conductivity, k or c.
+        scale: the residual is divided by it to be of order one, for every package.
         points: (N, d) coordinates of the grid, in the order of the axes.
         truth: (N,) the exact solution there.
     """
@@ -49,6 +50,7 @@ class Task:
     lower: tuple[float, ...]
     upper: tuple[float, ...]
     coefficient: float
+    scale: float
     points: np.ndarray
     truth: np.ndarray
 
@@ -62,6 +64,7 @@ class Task:
                 tuple(map(float, found["lower"])),
                 tuple(map(float, found["upper"])),
                 float(found["coefficient"]),
+                float(found["scale"]),
                 found["points"],
                 found["truth"],
             )
