@@ -125,10 +125,12 @@ def posed(task: Task) -> tuple[Any, Any, Any]:
         "method": "sobol",
     }
     base: Any = getattr(jinns.loss, f"PDE{kind}")
+    # Its natural gradient ends at once on the wave as it stands; the others it solves faster so.
+    scale = task.scale if task.name == "wave" else 1.0
 
     class Dynamics(base):  # type: ignore[misc]
         def equation(self, x: Any, u: Any, params: Any) -> Any:
-            return residual(task, x, lambda x: jnp.squeeze(u(x, params)))[None] / task.scale
+            return residual(task, x, lambda x: jnp.squeeze(u(x, params)))[None] / scale
 
     span = {"tmin": task.lower[0], "tmax": task.upper[0], "ni": 2} if unsteady else {}
     data = getattr(jinns.data, f"CubicMeshPDE{kind}")(**box, **span)

@@ -40,7 +40,7 @@ class Task:
         axes: their names; time comes first where there is one.
         lower, upper: the ends of each.
         coefficient: nu, kappa, the conductivity, k or c.
-        scale: the residual is divided by it to be of order one, for every package.
+        scale: the residual divided by it is of order one.
         points: (N, d) coordinates of the grid, in the order of the axes.
         truth: (N,) the exact solution there.
     """
