@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from typing import Any
 
 USAGE = """\
 pinnlab: physics-informed networks and classical solvers, from an equation to a CF dataset
@@ -39,8 +41,17 @@ def main(arguments: list[str] | None = None) -> None:
 
         print(f"pinnlab {__version__}")
         return
-    from pinnlab.core.errors import PinnlabError
+    from pinnlab.core.errors import PinnlabError, PinnlabWarning
 
+    plain = warnings.showwarning
+
+    def show(message: Any, category: Any, *rest: Any, **more: Any) -> None:
+        if issubclass(category, PinnlabWarning):
+            print(f"pinnlab: warning: {message}", file=sys.stderr)
+        else:
+            plain(message, category, *rest, **more)
+
+    warnings.showwarning = show
     try:
         if "=" in given[0] or given[0].startswith("-"):
             from pinnlab.run.shell import compose_and_run
@@ -55,4 +66,6 @@ def main(arguments: list[str] | None = None) -> None:
         code = error.exit_code
     except KeyboardInterrupt:
         code = 130
+    finally:
+        warnings.showwarning = plain
     sys.exit(code)

@@ -118,16 +118,33 @@ def check(conditions: Iterable[Condition], domain: Domain, variables: Variables)
         if isinstance(condition, Boundary):
             axis = domain[condition.axis]
             if axis.periodic or condition.axis == domain.time:
-                kind = "periodic" if axis.periodic else "time"
-                raise PinnlabError(f"a boundary condition on the {kind} axis '{condition.axis}'")
+                raise PinnlabError(_no_wall(condition.axis, axis.periodic))
             places = [(condition.axis, side) for side in condition.sides]
         else:
             if domain.time is None:
-                raise PinnlabError("an initial condition on a domain without a time axis")
+                raise PinnlabError(
+                    "conditions: an initial condition on a domain without a time axis; take it "
+                    "out, or give the domain an axis t"
+                )
             places = [("initial", str(condition.order))]
         for name in condition.values:
             choose("variable", name, variables.names)
             for place in places:
                 if (name, place) in seen:
-                    raise PinnlabError(f"two conditions on '{name}' at {place[0]} {place[1]}")
+                    raise PinnlabError(
+                        f"conditions: two conditions on '{name}' at {place[0]} {place[1]}; "
+                        "keep one of them"
+                    )
                 seen.add((name, place))
+
+
+def _no_wall(axis: str, periodic: bool) -> str:
+    if periodic:
+        return (
+            f"conditions: a boundary condition on the periodic axis '{axis}', which has no wall; "
+            "take it out, or make the axis periodic=False"
+        )
+    return (
+        f"conditions: a boundary condition on the time axis '{axis}'; "
+        "Initial(...) gives what holds at its start"
+    )

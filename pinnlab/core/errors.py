@@ -11,6 +11,10 @@ class PinnlabError(Exception):
     exit_code = 2
 
 
+class PinnlabWarning(UserWarning):
+    """Something that the user should know of, and that stops nothing."""
+
+
 class DivergenceError(PinnlabError):
     """A training or a solve left the finite numbers; the last good state was kept."""
 

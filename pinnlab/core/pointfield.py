@@ -146,8 +146,10 @@ def _ladder(function: Callable[[Any], Any], point: Any, direction: Any, order: i
         try:
             value, terms = jet.jet(function, (point,), (series,))
             return [value, *terms]
-        except (NotImplementedError, jax.errors.UnexpectedTracerError):
-            pass  # an activation without a Taylor rule, or with a custom derivative (softplus)
+        except (NotImplementedError, KeyError, jax.errors.UnexpectedTracerError):
+            # an operation without a Taylor rule, or with a custom derivative (softplus); an error
+            # of the function itself comes again below
+            pass
 
     def climb(k: int) -> Callable[[Any], list[Any]]:
         if k == 0:

@@ -7,6 +7,7 @@ replaces one, a sweep maps over one, and ``jax.grad`` differentiates with respec
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, dataclass_transform
@@ -14,9 +15,10 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform
 import jax
 
 from pinnlab.core import conditions as _conditions
+from pinnlab.core import corners
 from pinnlab.core.conditions import Condition
 from pinnlab.core.domain import Domain
-from pinnlab.core.errors import PinnlabError, choose
+from pinnlab.core.errors import PinnlabError, PinnlabWarning, choose
 from pinnlab.core.field import Field
 from pinnlab.core.parameters import Parameter, parameter
 from pinnlab.core.pytree import register
@@ -99,6 +101,11 @@ class Equation(ABC):
             raise PinnlabError(f"{type(self).__name__}.rhs gives nothing for {sorted(missing)}")
         if self.domain.time is None and any(self.variables[n].order for n in self.variables):
             raise PinnlabError(f"{type(self).__name__}: a variable of order > 0 needs a time axis")
+
+    def warn_of_corners(self) -> None:
+        """Warn where two conditions give one variable different values, with place and size."""
+        for said in corners.disagreements(self.conditions(), self.domain, self.variables):
+            warnings.warn(said, PinnlabWarning, stacklevel=3)
 
     def _recorder(self) -> Field:
         return record(lambda f: 0.0, self.domain, self.variables.names)

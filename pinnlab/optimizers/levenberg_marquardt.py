@@ -89,9 +89,10 @@ class LevenbergMarquardt(Optimizer):
             step = step + self._acceleration(rows_at, flat, step, solve)
         trial = rows_at(flat + step)
         gain = (loss - jnp.vdot(trial, trial)) / promised
-        good = jnp.isfinite(gain) & (gain > 0) & jnp.all(jnp.isfinite(step))
+        # A singular matrix that rounding lets pass may promise less than nothing.
+        good = jnp.isfinite(gain) & (gain > 0) & (promised > 0) & jnp.all(jnp.isfinite(step))
         # A promise that rounding hides is no reason for damping, which new points would meet.
-        calm = good | (promised < 10.0 * jnp.finfo(flat.dtype).eps * loss)
+        calm = good | (jnp.abs(promised) < 10.0 * jnp.finfo(flat.dtype).eps * loss)
         shrink = jnp.where(good, jnp.maximum(0.2, 1.0 - (2.0 * gain - 1.0) ** 3), 0.5)
         smaller, larger = state["mu"] * shrink, state["mu"] * state["growth"]
         new = {

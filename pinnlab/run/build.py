@@ -131,6 +131,7 @@ def build_equation(cfg: DictConfig) -> Equation:
         values["domain"] = cls.domain.updated(changes)
     equation = cls(**values)
     equation.check()
+    equation.warn_of_corners()
     return equation
 
 

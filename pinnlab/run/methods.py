@@ -104,7 +104,10 @@ def build(cfg: DictConfig, equation: Equation, observed: Observed | None) -> Pla
     try:
         plan.parameters(len(plan.legs))
     except (TypeError, ValueError, ArithmeticError) as error:
-        raise PinnlabError(f"network: it cannot be built: {str(error).splitlines()[0]}") from error
+        why = str(error).splitlines()[0]
+        if isinstance(error, ArithmeticError):  # an initial distribution over no inputs
+            why += "; give it sizes (width, depth, rank) of at least 1"
+        raise PinnlabError(f"network: it cannot be built: {why}") from error
     check_memory(plan)
     return plan
 

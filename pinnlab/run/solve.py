@@ -59,6 +59,7 @@ def solve(
     equation.check()
     with _precision(precision):
         if isinstance(method, Classical):
+    equation.warn_of_corners()
             time = equation.domain.time
             if times is None and time is not None:
                 axis = equation.domain[time]

@@ -56,15 +56,17 @@ def synthetic_observed(
             noise's own by default, and one per cent of the root mean square without noise.
 
     Raises:
-        PinnlabError: an unknown name, a place outside, or an equation without a closed form.
+        PinnlabError: an unknown name, a value or a place outside, or an equation without a
+            closed form.
     """
     if not truth:
         raise PinnlabError("observations.truth: name a parameter with its value")
     values = {}
     for name, value in truth.items():
         known = equation.parameters()
-        units = known[choose("parameter (observations.truth)", str(name), known)].units
-        values[str(name)] = quantity(value, units, f"observations.truth.{name}")
+        parameter = known[choose("parameter (observations.truth)", str(name), known)]
+        where = f"observations.truth.{name}"
+        values[str(name)] = parameter.check(quantity(value, parameter.units, where), where)
     choose("variable (observations.variable)", variable, equation.variables.names)
     if set(places) != set(equation.domain.axes):
         raise PinnlabError(f"observations.places: give each axis of {equation.domain.axes}")

@@ -20,8 +20,8 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from pinnlab.core.conditions import Boundary, Observations
-from pinnlab.core.errors import choose
+from pinnlab.core.conditions import Boundary, Condition, Observations
+from pinnlab.core.errors import PinnlabError, choose
 from pinnlab.equations.base import Equation
 from pinnlab.models.learned import equation_with, free_of
 from pinnlab.models.model import Model
@@ -49,10 +49,11 @@ def default_terms(
         for index, condition in enumerate(equation.conditions()):
             if isinstance(condition, Boundary):
                 for side in condition.sides:
-                    name = f"boundary_{condition.axis}_{side}"
+                    name = _free(f"boundary_{condition.axis}_{side}", condition, terms)
                     terms.append(BoundaryTerm(equation, index, side, name))
             else:
-                terms.append(InitialTerm(equation, index, f"initial_{condition.order}"))
+                name = _free(f"initial_{condition.order}", condition, terms)
+                terms.append(InitialTerm(equation, index, name))
     if not model.embed:
         domain = equation.domain
         periodic = [axis for axis in domain.axes if domain[axis].periodic]
@@ -75,7 +76,7 @@ class Problem:
             is corrected; and the ``unit`` of the rows.
 
     Raises:
-        PinnlabError: a name in *learned* that is no parameter.
+        PinnlabError: a name in *learned* that is no parameter, or two terms with one name.
     """
 
     equation: Equation
@@ -87,6 +88,10 @@ class Problem:
     def __post_init__(self) -> None:
         for name in self.learned:
             choose("parameter (infer)", name, self.equation.parameters())
+        names = [term.name for term in self.terms]
+        for name in names:
+            if names.count(name) > 1:
+                raise PinnlabError(f"terms: two are called '{name}'; give each a name of its own")
 
     @cached_property
     def by_name(self) -> dict[str, Term]:
@@ -189,6 +194,12 @@ class Problem:
             rows.append(row.reshape(-1) * factor)
             slopes.append(slope.reshape(-1, flat.size) * factor[:, None])
         return jnp.concatenate(rows), jnp.concatenate(slopes)
+
+
+def _free(name: str, condition: Condition, terms: Sequence[Term]) -> str:
+    """*name*, with the condition's variables behind it if it is taken."""
+    taken = name in (term.name for term in terms)
+    return f"{name}_{'_'.join(condition.values)}" if taken else name
 
 
 def _factor(columns: Batch, weight: Any) -> Any:

@@ -132,6 +132,16 @@ class Compiled:
         losses = self._run("fresh", self._lifted(one), self._seeds, state, np.int32(step))
         return {name: np.asarray(value) for name, value in losses.items()}
 
+    def slope(self, state: State) -> float:
+        """The largest derivative of the loss with respect to a parameter."""
+
+        def one(seed: Any, state: State, step: Any) -> Any:
+            here = self._with(state["given"]).problem
+            found = jax.grad(here.loss)(state["params"], state["batch"], state["weights"])
+            return jnp.max(jnp.asarray([jnp.max(jnp.abs(x)) for x in jax.tree.leaves(found)]))
+
+        return float(np.max(self._run("slope", self._lifted(one), self._seeds, state, np.int32(0))))
+
     def take_compile_seconds(self) -> float:
         """Seconds spent compiling since the last call."""
         spent, self._compile_seconds = self._compile_seconds, 0.0

@@ -77,11 +77,13 @@ def check(legs: Sequence[Leg], phases: Sequence[Phase]) -> None:
     now = str(jnp.result_type(float))
     for leg in legs:
         own = phases if leg.phases is None else leg.phases
-        for phase in own:
+        known = leg.problem.equation.parameters()
+        for i, phase in enumerate(own):
             if phase.precision == "float64" != now:
                 raise PinnlabError(f"phases: one has precision=float64 in a run of {now}")
-            for name in phase.set:
-                choose("parameter (phases.set)", name, leg.problem.equation.parameters())
+            for name, value in phase.set.items():
+                choose("parameter (phases.set)", name, known)
+                known[name].check(value, f"phases[{i}].set.{name}")
             for name in {*phase.set} & {*leg.problem.learned}:
                 raise PinnlabError(f"phases.set: '{name}' is learned (infer)")
         if own[-1].set or own[-1].precision not in (None, now):

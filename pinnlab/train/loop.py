@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pinnlab.core.errors import DivergenceError
+from pinnlab.core.errors import DivergenceError, PinnlabError
 from pinnlab.train.checkpoint import Checkpoint
 from pinnlab.train.compiled import Compiled, State
 from pinnlab.train.legs import Given, Leg
@@ -93,6 +93,8 @@ class Loop:
         state, loss = compiled.advance(self.state, n)
         losses = compiled.fresh(state, self.step + n)
         self._check(state, loss, self.step + n)
+        if self.phase == self.inside == 0:
+            self._check_slope(state, loss)
         self.state, self.step, self.inside = state, self.step + n, self.inside + n
         self._tick()
         self._record(loss, losses)
@@ -190,6 +192,19 @@ class Loop:
             state = compiled.start(0, params, None, given)
             done.append(compiled.whole(state))
         return {"done": done[:-1], "given": given, "state": state}
+
+    def _check_slope(self, state: State, loss: Any) -> None:
+        """Raise :class:`PinnlabError` if nothing was trained because no row depends on anything."""
+        pairs = zip(*(jax.tree.leaves(s["params"]) for s in (self.state, state)), strict=True)
+        if not np.any(loss > 0) or not all(np.array_equal(a, b) for a, b in pairs):
+            return
+        if self._here().slope(self.state) == 0.0:
+            raise PinnlabError(
+                f"the training cannot begin: the loss is {float(np.max(loss)):.3g}, and no row of "
+                f"{', '.join(self.legs[self.leg].problem.by_name)} depends on a parameter. See "
+                "that the equation's rhs asks for its variables, and that conditions do not give "
+                "them everywhere"
+            )
 
     def _tick(self) -> None:
         now = time.monotonic()

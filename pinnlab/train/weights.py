@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from pinnlab.core.errors import choose
+from pinnlab.core.errors import PinnlabError, choose
 from pinnlab.terms.base import Batch
 from pinnlab.terms.mesh import listed
 from pinnlab.terms.problem import Problem
@@ -31,11 +31,22 @@ class Weighting(ABC):
     every: int = 0  # steps between two calls of ``attend``; 0 for a weighting of terms alone
 
     def init(self, problem: Problem) -> dict[str, Any]:
-        """The first weights: those given, and one for the rest."""
-        for name in self.values:
+        """The first weights: those given, and one for the rest.
+
+        Raises:
+            PinnlabError: a term that there is not, or weights with which nothing is trained.
+        """
+        for name, value in self.values.items():
             choose("term (weights)", name, problem.by_name)
-        dtype = jnp.result_type(float)
-        return {n: jnp.asarray(self.values.get(n, 1.0), dtype) for n in problem.by_name}
+            if not 0.0 <= value < float("inf"):
+                raise PinnlabError(f"weights.values.{name}: {value:g} is no number >= 0")
+        dtype, given = jnp.result_type(float), {n: self.values.get(n, 1.0) for n in problem.by_name}
+        if not any(given.values()):
+            raise PinnlabError(
+                f"weights.values: every term ({', '.join(given)}) has weight 0, so that nothing "
+                "is trained; give at least one a positive weight"
+            )
+        return {name: jnp.asarray(value, dtype) for name, value in given.items()}
 
     @abstractmethod
     def update(self, problem: Problem, params: Any, batch: Any, weights: Any) -> Any:

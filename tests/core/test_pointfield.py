@@ -336,3 +336,15 @@ def test_legendre_polynomials_are_eigenfunctions_along_the_sine_of_latitude(degr
     first = jnp.polyval(jnp.asarray(np.polyder(coefficients)), x)
     expected = -(1 + x**2) * degree * (degree + 1) * values + 2 * x * (1 - x**2) * first
     np.testing.assert_allclose(varied, expected, atol=1e-10)
+
+
+def test_an_operation_without_a_taylor_rule_is_differentiated_step_by_step(point):
+    """The product over an array has none; the conditions of an equation may hold one."""
+
+    def product(p):
+        return {"u": jnp.prod(jnp.stack([u(p), jnp.asarray(2.0, p["x"].dtype)]))}
+
+    f = PointField(product, point, BOX, ("u",))
+    np.testing.assert_allclose(f("u", x=3), 2.0 * u_derivative(point, x=3), rtol=1e-12)
+    with pytest.raises(KeyError, match="mine"):
+        PointField(lambda p: {}["mine"], point, BOX, ("u",))("u", x=3)

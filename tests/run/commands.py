@@ -11,6 +11,7 @@ from typing import Any
 COMMAND = Path(sys.executable).with_name("pinnlab")
 TINY = (
     "experiment=heat",
+    "network=mlp",
     "network.width=6",
     "network.depth=1",
     "phases=[{steps: 4, points: 40}]",
