@@ -14,12 +14,10 @@ from pinnlab.equations.base import Equation
 from pinnlab.run.methods import Outcome
 from pinnlab.run.observed import Observed
 from pinnlab.run.reference import Reference, relative_l2
-from pinnlab.solvers.automatic import climb
+from pinnlab.solvers.automatic import TOLERANCES, climb
 from pinnlab.solvers.classical import Classical
 from pinnlab.solvers.gridsolution import started
 from pinnlab.train import JsonLines
-
-TOLERANCES = {"fast": 1e-4, "auto": 1e-8, "accurate": 1e-10}
 
 
 def automatic(

@@ -228,14 +228,16 @@ def build_priors(cfg: DictConfig, equation: Equation) -> dict[str, Prior]:
 def build_trainer(cfg: DictConfig) -> Trainer:
     """The trainer with its phases; ``steps`` cuts them, ``budget`` bounds their time.
 
+    Without phases it has none; :func:`pinnlab.run.sized.sized_phases` gives some.
+
     Raises:
-        PinnlabError: no phases, an unknown key of a phase, or a number out of range.
+        PinnlabError: an unknown key of a phase, or a number out of range.
     """
     if cfg.seeds < 1 or (cfg.steps is not None and cfg.steps < 1):
         raise PinnlabError(f"seeds={cfg.seeds} and steps={cfg.steps} must be at least 1")
     budget = None if cfg.budget is None else quantity(cfg.budget, "s", "budget")
     return Trainer(
-        phases=build_phases(cfg, cfg.phases, "phases"),
+        phases=build_phases(cfg, cfg.phases, "phases") if cfg.phases else (),
         weights=instantiate(cfg.weights, "weights"),
         budget=budget,
         seed=cfg.seed,
@@ -267,6 +269,7 @@ def build_phases(cfg: DictConfig, given: Any, key: str) -> tuple[Phase, ...]:
                 sampler=instantiate(one.get("sampler", cfg.sampler), "sampler"),
                 resample=one.get("resample", 0),
                 reach=one.get("reach", 1.0),
+                until=one.get("until", 0.0),
                 set=dict(one.get("set", {})),
                 precision=one.get("precision"),
             )

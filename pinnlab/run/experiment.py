@@ -22,7 +22,7 @@ from pinnlab.io import (
     write_zarr,
 )
 from pinnlab.run import certificate, machine
-from pinnlab.run.automatic import TOLERANCES, automatic
+from pinnlab.run.automatic import automatic
 from pinnlab.run.build import build_equation, instantiate
 from pinnlab.run.compose import saved
 from pinnlab.run.config import decisive, fingerprint
@@ -32,6 +32,7 @@ from pinnlab.run.outputs import Result, dataset, output_coordinates, readable
 from pinnlab.run.reference import Reference, make_reference, relative_l2
 from pinnlab.run.synthetic import make_observed
 from pinnlab.run.tell import tell
+from pinnlab.solvers.automatic import TOLERANCES
 from pinnlab.train import JsonLines
 
 METHODS = {"pinn": pinn, "classical": classical, **dict.fromkeys(TOLERANCES, automatic)}

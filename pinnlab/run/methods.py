@@ -24,6 +24,7 @@ from pinnlab.run.observed import Observed
 from pinnlab.run.plan import Plan, make_plan
 from pinnlab.run.reference import Reference, relative_l2
 from pinnlab.run.signals import stopping
+from pinnlab.run.sized import sized_phases
 from pinnlab.run.solution import trained
 from pinnlab.solvers.classical import Classical
 from pinnlab.solvers.gridsolution import started
@@ -94,6 +95,8 @@ def build(cfg: DictConfig, equation: Equation, observed: Observed | None) -> Pla
             training that needs more memory than there is.
     """
     model, trainer = build_model(cfg), build_trainer(cfg)
+    if not trainer.phases:
+        trainer = replace(trainer, phases=sized_phases(model, equation, cfg.steps))
     seen = [observed.training()] if observed else []
     windows = OmegaConf.to_container(OmegaConf.create({"given": cfg.windows}), resolve=True)
     assert isinstance(windows, dict)

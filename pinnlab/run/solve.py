@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 
 from pinnlab.core.conditions import Observations
-from pinnlab.core.errors import PinnlabError
+from pinnlab.core.errors import choose
 from pinnlab.core.precision import precision as _precision
 from pinnlab.core.units import quantity
 from pinnlab.equations.base import Equation
 from pinnlab.models import Model
 from pinnlab.networks import MLP
-from pinnlab.optimizers import LevenbergMarquardt
 from pinnlab.run.plan import Windows, make_plan
+from pinnlab.run.sized import sized_phases
 from pinnlab.run.solution import Solution, trained
-from pinnlab.sampling import Adaptive
+from pinnlab.solvers.automatic import TOLERANCES, climb
 from pinnlab.solvers.classical import Classical
-from pinnlab.train import Phase, Trainer
+from pinnlab.train import Trainer
 
 
 def solve(
@@ -37,13 +37,15 @@ def solve(
     times: Sequence[float] | None = None,
     windows: Windows | None = None,
 ) -> Solution:
-    """Solve *equation* with a trained network, or with a classical solver given as *method*.
+    """Solve *equation* with a trained network, or by the classical way that *method* says.
 
-    The default trains a small tanh network, with the conditions satisfied exactly, by
-    Levenberg-Marquardt on adaptively drawn points, in float64.
+    The default trains a small tanh network, with the conditions satisfied exactly, by what suits
+    its size (:func:`pinnlab.run.sized.sized_phases`), in float64.
 
     Arguments:
-        method: ``"pinn"``, or a classical solver such as ``Lines(n=64)`` or ``Etdrk4(n=128)``.
+        method: ``"pinn"``; ``"fast"``, ``"auto"`` or ``"accurate"`` for the cheapest classical way,
+            refined until two resolutions agree to 1e-4, 1e-8 or 1e-10; or a classical solver such
+            as ``Lines(n=64)`` or ``Etdrk4(n=128)``.
         network: a Flax module; ``MLP(20, 3)`` by default.
         observations: data to fit along; *infer* names parameters to learn from them.
         trainer: phases, weights, seeds and budget of your own.
@@ -57,21 +59,14 @@ def solve(
         DivergenceError: the solve or training left the finite numbers.
     """
     equation.check()
-    with _precision(precision):
-        if isinstance(method, Classical):
     equation.warn_of_corners()
-            time = equation.domain.time
-            if times is None and time is not None:
-                axis = equation.domain[time]
-                times = list(np.linspace(axis.lower, axis.upper, 101))
-            return Solution(equation, method.solve(equation, times or ()))
+    with _precision(precision):
         if method != "pinn":
-            raise PinnlabError(f"method: give 'pinn' or a classical solver, got {method!r}")
+            return _classical(equation, method, times)
         model = Model(network or MLP(20, 3), exact=exact)
         if trainer is None:
-            trainer = default_trainer(
-                seed, None if budget is None else quantity(budget, "s", "budget")
-            )
+            seconds = None if budget is None else quantity(budget, "s", "budget")
+            trainer = Trainer(sized_phases(model, equation), budget=seconds, seed=seed)
         plan = make_plan(equation, model, trainer, observations, None, infer, windows)
         done = trainer.fit(plan.legs)
         reading = plan.reading(done.legs)
@@ -83,8 +78,15 @@ def solve(
         return Solution(equation, reading, facts) if plan.edges else trained(reading, facts)
 
 
-def default_trainer(seed: int = 0, budget: float | None = None) -> Trainer:
-    """Levenberg-Marquardt on 500, then on 2,000 adaptive points."""
-    method, sampler = LevenbergMarquardt(), Adaptive()
-    phases = (Phase(method, 100, 500, sampler, 10), Phase(method, 150, 2000, sampler, 10))
-    return Trainer(phases, budget=budget, seed=seed)
+def _classical(
+    equation: Equation, method: str | Classical, times: Sequence[float] | None
+) -> Solution:
+    time = equation.domain.time
+    if times is None:
+        axis = equation.domain[time] if time else None
+        times = list(np.linspace(axis.lower, axis.upper, 101)) if axis else []
+    if isinstance(method, Classical):
+        return Solution(equation, method.solve(equation, times))
+    choose("method", method, ("pinn", *TOLERANCES))
+    *_, last = climb(equation, times, TOLERANCES[method])
+    return Solution(equation, last.solution, {"seconds": last.seconds, "change": last.change})

@@ -20,6 +20,7 @@ from pinnlab.equations.base import Equation
 from pinnlab.solvers.classical import Classical, Etdrk4, Lines, Placed, Steady
 from pinnlab.solvers.gridsolution import started
 
+TOLERANCES = {"fast": 1e-4, "auto": 1e-8, "accurate": 1e-10}  # of the change, by method
 _DENSITIES = (6.0, 9.0, 13.0, 19.0)  # of placed features
 _MODES = (128, 256, 512, 1024, 2048, 4096)
 _POINTS = {1: 401, 2: 65}  # an axis, by the number of them, where two rungs are compared

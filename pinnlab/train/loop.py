@@ -98,7 +98,7 @@ class Loop:
         self.state, self.step, self.inside = state, self.step + n, self.inside + n
         self._tick()
         self._record(loss, losses)
-        self._go_on(phase)
+        self._go_on(phase, bool(np.all(loss <= phase.until)))
         due = self.checkpoint is not None and (
             time.monotonic() - self._saved_at > self.checkpoint.every
         )
@@ -135,9 +135,9 @@ class Loop:
         self.begun, self.given = self.seconds, given
         self.state = self._here().start(self.phase, params, None, given)
 
-    def _go_on(self, phase: Phase) -> None:
+    def _go_on(self, phase: Phase, enough: bool) -> None:
         """Enter the next phase or leg, where the current one is at its end."""
-        if self.inside >= phase.steps:
+        if enough or self.inside >= phase.steps:
             self.phase, self.inside = self.phase + 1, 0
         at_end = self.phase >= len(self._phases(self.leg))
         if self.leg < len(self.legs) - 1 and (at_end or self._spent()):

@@ -29,6 +29,8 @@ class Phase:
         resample: draw new points every so many steps; 0 keeps them for the phase.
         reach: share of the time axis, from its start, on which the points lie. Phases of growing
             reach follow causality where a wrong equilibrium would be an easy way out.
+        until: end the phase early, once the loss is at most this. Windows of time that are easy
+            then leave their steps to those that are not.
         set: other values of the equation's parameters, to come from an easier problem to the one
             that is asked: ``{"nu": 0.1}``, units allowed. The last phase solves the equation
             itself.
@@ -41,6 +43,7 @@ class Phase:
     sampler: Sampler = field(default_factory=Uniform)
     resample: int = 0
     reach: float = 1.0
+    until: float = 0.0
     set: Mapping[str, Any] = field(default_factory=dict)
     precision: str | None = None
 
