@@ -12,7 +12,7 @@ An axis that is periodic says so itself and needs no condition.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,26 @@ class Initial:
     def __init__(self, order: int = 0, **values: Any):
         object.__setattr__(self, "order", order)
         object.__setattr__(self, "values", values)
+
+
+@dataclass(frozen=True)
+class Evolving:
+    """Initial values with a guess of what becomes of them, for ``Initial(u=Evolving(...))``.
+
+    A network that has its initial values exactly is a correction of the guess, which so takes from
+    it what it could not follow: a kink that is gone at once.
+
+    Arguments:
+        start: the values, as a function of the coordinates.
+        later: the same at the start of time, and at all times smooth enough.
+    """
+
+    start: Callable[[Mapping[str, Any]], Any]
+    later: Callable[[Mapping[str, Any]], Any]
+
+    def at(self, x: Mapping[str, Any]) -> Any:
+        """The initial values at coordinates *x*."""
+        return self.start(x)
 
 
 @dataclass(frozen=True)

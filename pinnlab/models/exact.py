@@ -22,7 +22,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from pinnlab.core.conditions import Boundary, Condition, Initial
+from pinnlab.core.conditions import Boundary, Condition, Evolving, Initial
 from pinnlab.core.domain import Domain
 from pinnlab.core.parameters import evaluate
 
@@ -123,7 +123,9 @@ def _started(lift: Scalar, initial: Mapping[int, Any], domain: Domain) -> Scalar
         )
         total = lift(x)
         if 0 in initial:
-            total += evaluate(initial[0], start) - at_start
+            given = initial[0]
+            known = given.later(x) if isinstance(given, Evolving) else evaluate(given, start)
+            total += known - at_start
         if 1 in initial:
             tau = domain[time].natural_scale
             total += tau * _since_start(x, domain) * (evaluate(initial[1], start) - slope)

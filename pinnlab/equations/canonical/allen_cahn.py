@@ -1,9 +1,12 @@
 """Allen-Cahn equation."""
 
+import jax
 import jax.numpy as jnp
+from jax.scipy.special import erf
 
-from pinnlab.core import Axis, Coefficient, Domain, Initial, Variable, Variables
-from pinnlab.core.parameters import parameter
+from pinnlab.core import Axis, Coefficient, Domain, Variable, Variables
+from pinnlab.core.conditions import Evolving, Initial
+from pinnlab.core.parameters import evaluate, parameter
 from pinnlab.equations.base import Equation, equation
 
 
@@ -40,4 +43,25 @@ class AllenCahn(Equation):
         return {"u": f(self.d) * f("u", x=2) + f(self.r) * (u - u**3)}
 
     def conditions(self):
-        return [Initial(u=lambda x: x["x"] ** 2 * jnp.cos(jnp.pi * x["x"]))]
+        return [Initial(u=Evolving(self.start, self.later))]
+
+    def start(self, x):
+        """The initial order parameter."""
+        return x["x"] ** 2 * jnp.cos(jnp.pi * x["x"])
+
+    def later(self, x):
+        r"""The initial values, with the kink where the axis closes as diffusion rounds it.
+
+        At a distance s from there they are :math:`u_s + c\,s`, and :math:`c\,s` becomes
+        :math:`c\,e^{r(1 - 3u_s^2)t}\,(s\,\mathrm{erf}(s/w) + w e^{-s^2/w^2}/\sqrt\pi)` with
+        :math:`w = 2\sqrt{dt}`: the heat equation's answer, and the linearised reaction's.
+        """
+        axis, time = self.domain["x"], x["t"] - self.domain["t"].lower
+        end = jnp.full_like(x["x"], axis.upper)
+        value, slope = jax.jvp(lambda s: self.start({"x": s}), (end,), (jnp.ones_like(end),))
+        s = jnp.minimum(x["x"] - axis.lower, axis.upper - x["x"])
+        w = 2.0 * jnp.sqrt(evaluate(self.d, x) * time + 1e-20)
+        rounded = s * erf(s / w) + w * jnp.exp(-((s / w) ** 2)) / jnp.sqrt(jnp.pi)
+        growth = jnp.exp(evaluate(self.r, x) * (1.0 - 3.0 * value**2) * time)
+        near = jnp.exp(-((20.0 * s / axis.length) ** 4))
+        return self.start(x) - slope * near * (growth * rounded - s)
