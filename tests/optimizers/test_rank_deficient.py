@@ -62,3 +62,17 @@ def test_a_singular_jacobian_is_carried_through(name):
     # and where there is nothing to descend along, nothing moves
     losses, params = losses_of(np.zeros((SIZE, SIZE)), right)
     assert np.ptp(losses) == 0.0 and bool(jnp.all(params == 1.0))
+
+
+def test_a_step_upwards_is_never_taken_where_rounding_lets_a_singular_matrix_pass():
+    """With fewer rows than parameters Cholesky promises less than nothing at the least damping."""
+    first, second = (np.random.default_rng(seed) for seed in (0, 2))
+    table = jnp.asarray(np.outer(first.normal(size=6), second.normal(size=SIZE)))
+    right = jnp.asarray(np.random.default_rng(1).normal(size=SIZE)[:6])
+    method, params = LevenbergMarquardt(), jnp.ones(SIZE)
+    step = jax.jit(lambda p, s: method.step(Linear(), p, s, (table, right), None))
+    state, losses = method.init(params), []
+    for _ in range(60):
+        params, state, loss = step(params, state)
+        losses.append(float(loss))
+    assert np.max(np.diff(losses)) < 1e-12 * losses[0]
