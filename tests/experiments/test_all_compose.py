@@ -24,7 +24,8 @@ ALL = [
     name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in experiments()
 ]
 
-PLAIN = ("quiet=true", "figures=false", "budget=null", "seeds=1")
+PLAIN = ("quiet=true", "figures=false", "certificate=false", "budget=null", "seeds=1")
+SMALL = {"width": 6, "depth": 1}
 # Coarse, but stable: the one has a layer, the other grows from the start
 COARSE = {"burgers": {"n": 401}, "kuramoto_sivashinsky": {"n": 128, "steps": 1000}}
 
@@ -34,7 +35,9 @@ def small(name: str, *more: str):
     cfg = composed([f"experiment={name}", *PLAIN, *more])
     cfg.output = {axis: n if n == "observed" else 6 for axis, n in cfg.output.items()}
     cfg.phases = [{**cfg.phases[0], "steps": 2, "points": 40}] if cfg.phases else []
-    cfg.network.update({"width": 6, "depth": 1})
+    cfg.network.update({"width": 6} if "Waves" in cfg.network._target_ else SMALL)
+    cfg.sampler = {"_target_": "pinnlab.sampling.Uniform"}  # others count their points
+    cfg.windows = {"count": 2, "nodes": 9} if cfg.windows else None
     cfg.baselines = {}
     if cfg.classical:
         known = instantiate(cfg.classical, "classical")
