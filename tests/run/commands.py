@@ -12,6 +12,7 @@ COMMAND = Path(sys.executable).with_name("pinnlab")
 TINY = (
     "experiment=heat",
     "network=mlp",
+    "optimizer=levenberg_marquardt",
     "network.width=6",
     "network.depth=1",
     "phases=[{steps: 4, points: 40}]",

@@ -35,7 +35,7 @@ def test_steps_cut_the_phases():
 
 
 def test_a_configuration_without_phases_trains(tmp_path):
-    changed = ("phases=[]", "network=mlp", "~optimizer.factorization", "network.width=10")
+    changed = ("phases=[]", "network=mlp", "optimizer=levenberg_marquardt", "network.width=10")
     short = ("steps=30", "quiet=true", "figures=false", "gate=[]")
     cfg = composed(["experiment=heat", *changed, *short])
     assert run(cfg, tmp_path / "run")["relative_l2"] < 1e-2
