@@ -32,7 +32,7 @@ SET = "{steps: 4, points: 40, set: {diffusivity: -1}}"
 
 @pytest.fixture
 def mine(tmp_path):
-    (tmp_path / "mine.py").write_text(CONTRADICTION)
+    (tmp_path / "faulty.py").write_text(CONTRADICTION)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def mine(tmp_path):
         ("network.width=0", r"network: it cannot be built: .*sizes .* of at least 1"),
         ("+weights.values={residual: 0}", r"weights\.values: every term \(residual\) has weight 0"),
         ("+weights.values={residual: -1}", r"weights\.values\.residual: -1 is no number >= 0"),
-        ("equation._target_=mine.Twice", r"two conditions on 'u' at x lower; keep one of them"),
+        ("equation._target_=faulty.Twice", r"two conditions on 'u' at x lower; keep one of them"),
     ],
 )
 def test_a_bad_number_is_one_line(shell, mine, tmp_path, given, said):
@@ -69,13 +69,13 @@ def test_the_truth_of_synthetic_observations_has_the_parameters_bounds(shell):
 
 
 def test_rows_that_depend_on_nothing_are_said_and_not_nan(shell, mine):
-    line = shell(*TINY, "equation._target_=mine.Blind", "hydra.run.dir=run").failed()
+    line = shell(*TINY, "equation._target_=faulty.Blind", "hydra.run.dir=run").failed()
     assert "the training cannot begin: the loss is" in line and "no row of residual" in line
 
 
 @pytest.mark.filterwarnings("default")
 def test_a_corner_with_two_values_is_one_warning_and_the_run_goes_on(shell, mine, tmp_path):
-    called = shell(*TINY, "equation._target_=mine.Step", "certificate=false", "hydra.run.dir=run")
+    called = shell(*TINY, "equation._target_=faulty.Step", "certificate=false", "hydra.run.dir=run")
     lines = called.err.strip().splitlines()
     assert called.code == 0 and summary(tmp_path / "run")["stopped"] == "steps"
     assert [line.startswith("pinnlab: warning: conditions: 'u'") for line in lines] == [True] * 2

@@ -11,8 +11,8 @@ HEAT = "experiment=heat"
 
 
 def test_defaults_stand_in_the_code_and_any_of_them_can_be_overridden():
-    cfg = composed([HEAT, "network.slope=2.5", "output.t=4", "phases.0.reach=0.5", "~budget"])
-    assert cfg.network.slope == 2.5 and cfg.output.t == 4 and cfg.phases[0].reach == 0.5
+    cfg = composed([HEAT, "network.extension=2.5", "output.t=4", "phases.0.reach=0.5", "~budget"])
+    assert cfg.network.extension == 2.5 and cfg.output.t == 4 and cfg.phases[0].reach == 0.5
     assert cfg.budget is None and set(cfg) == set(KEYS)
 
 
@@ -24,6 +24,7 @@ def test_a_choice_of_a_group_replaces_it():
 def test_the_fingerprint_is_of_what_the_result_depends_on():
     print_of = fingerprint(composed([HEAT]))
     free = ["budget=5 s", "quiet=true", "figures=false", "format=zarr", "checkpoint_seconds=1"]
+    free += ["certificate=false"]
     assert {f.partition("=")[0] for f in free} == set(FREE) - {"gate"}
     assert fingerprint(composed([HEAT, *free, "gate=[]"])) == print_of
     assert fingerprint(composed([HEAT, "seed=1"])) != print_of

@@ -19,7 +19,8 @@ from pinnlab.run.methods import Outcome
 from pinnlab.run.tell import tell
 from pinnlab.run.verify import _row, _worst
 
-PLAIN = ["quiet=true", "figures=false", "budget=null", "network.width=8", "network.depth=1"]
+PLAIN = ["quiet=true", "figures=false", "budget=null", "network=mlp"]
+PLAIN += ["network.width=8", "network.depth=1", "optimizer=levenberg_marquardt"]
 
 
 @pytest.fixture(scope="module")

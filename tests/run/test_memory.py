@@ -11,9 +11,11 @@ from pinnlab.run.compose import composed
 from pinnlab.run.memory import check_memory
 from pinnlab.run.methods import build
 
+MLP = ("network=mlp", "network.depth=2", "optimizer=levenberg_marquardt")
+
 
 def plan_of(*overrides):
-    cfg = composed(["experiment=heat", *overrides])
+    cfg = composed(["experiment=heat", *MLP, *overrides])
     with precision(cfg.precision):
         return build(cfg, build_equation(cfg), None)
 

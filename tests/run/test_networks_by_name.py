@@ -20,7 +20,7 @@ def network(*overrides):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_network_has_a_width_and_a_depth(name, tmp_path):
     """It is built at the experiment's size, and a stored one gives the same values."""
-    cfg = composed(["experiment=poisson", f"network={name}", "network.width=5"])
+    cfg = composed(["experiment=poisson", f"network={name}", "network.width=5", "network.depth=2"])
     eq, model = build_equation(cfg), build_model(cfg)
     inner = getattr(model.network, "network", model.network)
     assert (inner.width, inner.depth) == (5, 2)
@@ -47,10 +47,13 @@ def test_a_network_behind_two_others_gets_its_settings():
         "{_target_: pinnlab.networks.LearnedPeriod, network: {_target_: pinnlab.networks.Siren}}"
     )
     found = network(
-        "experiment=heat", "network=fourier", f"network.network={twice}", "network.periods=[3.0]"
+        "experiment=ground_heat",
+        "network=fourier",
+        f"network.network={twice}",
+        "network.periods=[3.0]",
     )
     assert tuple(found.network.periods) == (3.0,)
-    assert (found.network.network.width, type(found.network.network).__name__) == (16, "Siren")
+    assert (found.network.network.width, type(found.network.network).__name__) == (20, "Siren")
 
 
 REFUSED = {

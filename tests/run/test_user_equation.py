@@ -1,5 +1,7 @@
 """A user's own equation: one module and one yaml in the working directory, nothing else."""
 
+import re
+
 import pytest
 from commands import TINY, summary
 
@@ -58,7 +60,7 @@ def fisher(tmp_path):
 
 def test_module_and_yaml_are_all_it_takes(shell, fisher, tmp_path):
     assert len([line for line in MODULE.splitlines() if line.strip()]) <= 40
-    assert "fisher                Fisher-KPP front" in shell("list").out
+    assert re.search(r"fisher +Fisher-KPP front\n", shell("list").out)
     assert "5 sqrt(r D / 6)" in shell("show", "fisher").out
     called = shell("experiment=fisher", "quiet=true", "figures=false", "hydra.run.dir=run")
     assert called.code == 0, called.err
