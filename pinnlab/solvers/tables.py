@@ -21,6 +21,7 @@ _FIRST = 33  # nodes of an axis at first
 _MOST = {0: 4097, 1: 1025, 2: 65}  # nodes of an axis, by the number of space axes
 _ROOM = 2**18  # nodes of a table in space and time
 _MISFIT = {"values": 0.02, "residual": 0.1}  # that is allowed, see :func:`misfit`
+_STEADY = 4096  # unknowns that the steady solver takes
 _CHUNK = 4096  # points evaluated at once
 
 
@@ -97,9 +98,10 @@ def finer_counts(
     The worst one is served first.
     """
     domain, finer = equation.domain, dict(counts)
+    room = _ROOM if domain.time is not None else _STEADY // len(equation.variables)
     for axis in sorted(misfits, key=lambda a: -misfits[a]):
         more = 2 * counts[axis] - (not domain[axis].periodic)
-        within = math.prod({**finer, axis: more}.values()) <= _ROOM
+        within = math.prod({**finer, axis: more}.values()) <= room
         if misfits[axis] > 1.0 and more <= _MOST[len(domain.space)] and within:
             finer[axis] = more
     return finer
