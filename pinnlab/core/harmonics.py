@@ -30,7 +30,8 @@ class Harmonics:
     """The transform between values and coefficients on the unit sphere; hashable, hence static.
 
     All methods take a dimension *dim*, that of latitude (of the degree l), which longitude (the
-    packed orders m) follows; any dimensions may stand before and behind. Latitudes ascend.
+    packed orders m) follows; any dimensions may stand before and behind. Latitudes ascend. NumPy
+    arrays give NumPy arrays.
 
     Arguments:
         n_lat, n_lon: points of the grid.
@@ -117,22 +118,21 @@ class Harmonics:
 
     def scaled(self, factors: Any, coefficients: Any, dim: int = -2) -> Any:
         """Coefficients times one of the (T + 1,) *factors* for each degree."""
-        behind = coefficients.ndim - dim % coefficients.ndim - 1
-        factors = jnp.asarray(factors, coefficients.dtype)
-        before = coefficients.ndim - 1 - behind
-        return coefficients * factors.reshape((1,) * before + (-1,) + (1,) * behind)
+        at = dim % coefficients.ndim
+        each = _module(coefficients).asarray(factors, coefficients.dtype)
+        return coefficients * each.reshape([-1 if d == at else 1 for d in range(coefficients.ndim)])
 
     def turned(self, coefficients: Any, dim: int = -2) -> Any:
         """The coefficients of the derivative along longitude: (a, b) become (m b, -m a)."""
-        at = dim % coefficients.ndim + 1
-        a, b = jnp.split(coefficients, 2, axis=at)
-        m = jnp.arange(self.degree + 1.0, dtype=coefficients.dtype)
+        at, xp = dim % coefficients.ndim + 1, _module(coefficients)
+        a, b = xp.split(coefficients, 2, axis=at)
+        m = xp.arange(self.degree + 1, dtype=coefficients.dtype)
         m = m.reshape([-1 if d == at else 1 for d in range(coefficients.ndim)])
-        return jnp.concatenate([m * b, -m * a], axis=at)
+        return xp.concatenate([m * b, -m * a], axis=at)
 
     def power(self, coefficients: Any, dim: int = -2) -> Any:
         """The mean square of what each degree contributes; the dimension of m is gone."""
-        return jnp.sum(coefficients**2, axis=dim % coefficients.ndim + 1)
+        return (coefficients**2).sum(axis=dim % coefficients.ndim + 1)
 
     def evaluate(self, coefficients: Any, latitude: np.ndarray, longitude: np.ndarray) -> Any:
         """(*lead, M, N) values at (M,) latitudes times (N,) longitudes in degrees, from
@@ -147,7 +147,8 @@ class Harmonics:
         waves = _cosines(self.degree, np.deg2rad(longitude)).reshape(len(longitude), 2, -1)
         parts = coefficients.reshape(*coefficients.shape[:-1], 2, -1)
         basis = np.einsum("mnl,npm->lpmn", table, waves)
-        return jnp.tensordot(parts, jnp.asarray(basis, parts.dtype), axes=3)
+        xp = _module(parts)
+        return xp.tensordot(parts, xp.asarray(basis, parts.dtype), axes=3)
 
     def _to_grid(self, waves: Any, dim: int) -> Any:
         return _longitude(_tables(self).cosines, waves, dim)
@@ -200,16 +201,17 @@ def legendre(degree: int, sine: np.ndarray, cosine: np.ndarray, order: int = 0) 
     :math:`2\,\partial_\varphi\bar P_{lm} = \sqrt{(l-m)(l+m+1)}\,\bar P_{l,m+1} -
     \sqrt{(l+m)(l-m+1)}\,\bar P_{l,m-1}`, which does not divide by the cosine.
     """
-    table = np.zeros((degree + 1, degree + 1, len(sine)))  # m, l, place
+    table: np.ndarray = np.zeros((degree + 1, degree + 1, len(sine)))  # m, l, place
     for m in range(degree + 1):
         table[m, m] = math.sqrt((2 * m + 1) / (2 * m)) * cosine * table[m - 1, m - 1] if m else 1.0
         for l in range(m + 1, degree + 1):  # noqa: E741
             a = math.sqrt((4 * l**2 - 1) / (l**2 - m**2))
             b = math.sqrt(((l - 1) ** 2 - m**2) / (4 * (l - 1) ** 2 - 1))
             table[m, l] = a * (sine * table[m, l - 1] - b * table[m, l - 2] * (l > m + 1))
-    m, l = np.arange(-degree, degree + 1)[:, None], np.arange(degree + 1)[None]  # noqa: E741
-    up = 0.5 * np.sqrt(np.maximum((l - m) * (l + m + 1), 0))[:, :, None]
-    down = 0.5 * np.sqrt(np.maximum((l + m) * (l - m + 1), 0))[:, :, None]
+    to = np.arange(degree + 1)
+    less, more = (to + s * np.arange(-degree, degree + 1)[:, None] for s in (-1, 1))  # l -+ m
+    up = 0.5 * np.sqrt(np.maximum(less * (more + 1), 0))[:, :, None]
+    down = 0.5 * np.sqrt(np.maximum(more * (less + 1), 0))[:, :, None]
     sign = (-1.0) ** np.arange(degree, 0, -1)[:, None, None]
     for _ in range(order):
         whole = np.concatenate([sign * table[:0:-1], table])  # all orders, -T to T
@@ -232,8 +234,8 @@ def _waves(h: Harmonics, values: Any, dim: int) -> Any:
 def _longitude(matrix: np.ndarray, values: Any, dim: int) -> Any:
     """A product along longitude, the dimension behind *dim*."""
     at = dim % values.ndim + 1
-    matrix = jnp.asarray(matrix, values.dtype)
-    return jnp.moveaxis(jnp.tensordot(values, matrix, axes=(at, 1)), -1, at)
+    xp = _module(values)
+    return xp.moveaxis(xp.tensordot(values, xp.asarray(matrix, values.dtype), axes=(at, 1)), -1, at)
 
 
 def _along(table: np.ndarray, values: Any, dim: int) -> Any:
@@ -241,5 +243,11 @@ def _along(table: np.ndarray, values: Any, dim: int) -> Any:
     at, shape = dim % values.ndim, values.shape
     (orders, rows, columns), before, behind = table.shape, shape[:at], shape[at + 2 :]
     inner = values.reshape(math.prod(before), columns, 2, orders, math.prod(behind))
-    found = jnp.einsum("mrc,bcpmk->brpmk", jnp.asarray(table, values.dtype), inner)
+    xp = _module(values)
+    found = xp.einsum("mrc,bcpmk->brpmk", xp.asarray(table, values.dtype), inner)
     return found.reshape(*before, rows, 2 * orders, *behind)
+
+
+def _module(values: Any) -> Any:
+    """NumPy for its own arrays, which keep their precision whatever JAX computes in."""
+    return np if isinstance(values, np.ndarray) else jnp
