@@ -1,7 +1,32 @@
-"""Where the residual is asked for: points in the unit cube, drawn on the device."""
+"""Where the residual is asked for: points in the unit cube; and random functions, what neural
+operators are given. Both are drawn on the device."""
 
+from pinnlab.sampling.functions import (
+    Exponential,
+    Places,
+    RandomFunction,
+    Range,
+    TwoPhase,
+)
+from pinnlab.sampling.gaussian import GaussianField, KernelField
 from pinnlab.sampling.points import Adaptive, Sampler, Sobol, Uniform
 from pinnlab.sampling.quadrature import Quadrature
 from pinnlab.sampling.r3 import R3
+from pinnlab.sampling.series import FourierSeries
 
-__all__ = ["R3", "Adaptive", "Quadrature", "Sampler", "Sobol", "Uniform"]
+__all__ = [
+    "R3",
+    "Adaptive",
+    "Exponential",
+    "FourierSeries",
+    "GaussianField",
+    "KernelField",
+    "Places",
+    "Quadrature",
+    "RandomFunction",
+    "Range",
+    "Sampler",
+    "Sobol",
+    "TwoPhase",
+    "Uniform",
+]
