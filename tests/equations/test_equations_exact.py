@@ -21,6 +21,7 @@ from pinnlab.equations import (
     Helmholtz,
     IceAlbedo,
     Poisson,
+    ShallowWater,
     Vorticity,
     Wave,
 )
@@ -52,6 +53,8 @@ CASES = {
     "poisson 3-D": lambda: Poisson(domain=Domain(x=X, y=Y, z=Axis(1, 2))),
     "helmholtz": lambda: Helmholtz(k=3.0),
     "vorticity": lambda: Vorticity(nu=0.05),
+    "shallow water": ShallowWater,
+    "shallow water, another wind": lambda: ShallowWater(gravity=8.0, rotation=-1e-4, speed=12.0),
     "energy balance": EnergyBalance,
     "energy balance, steady": steady_energy_balance,
     "ground heat": GroundHeat,
@@ -105,6 +108,8 @@ def test_exact_solution_satisfies_the_conditions(make):
         (Wave(), {"c": 2.1}),
         (Poisson(), {"conductivity": 1.1}),
         (Vorticity(), {"nu": 0.02}),
+        (ShallowWater(), {"rotation": 8e-5}),
+        (ShallowWater(), {"gravity": 9.9}),
         (EnergyBalance(), {"D": 0.5}),
         (EnergyBalance(), {"B": 2.1}),
         (GroundHeat(), {"diffusivity": 6e-7}),
@@ -122,7 +127,7 @@ def test_exact_broadcasts_like_a_solution():
     for make in CASES.values():
         equation = make()
         x = {a: jnp.asarray(0.5 * (equation.domain[a].lower + 1)) for a in equation.domain}
-        x["x" if "x" in x else "depth"] = jnp.linspace(0.1, 0.4, 5)
+        x[equation.domain.space[0]] = jnp.linspace(0.1, 0.4, 5)
         for value in jax.jit(equation.exact)(x).values():
             assert value.shape == (5,)
         single = {a: v.astype(jnp.float32) for a, v in x.items()}
@@ -138,6 +143,7 @@ def test_no_closed_form_where_a_coefficient_varies():
         Poisson(conductivity=profile),
         Vorticity(nu=profile),
         EnergyBalance(D=profile),
+        ShallowWater(bottom=Profile("lat", (0.0, 1.0), [0.1, 0.2])),
         IceAlbedo(),
     ):
         assert equation.exact(random_points(equation.domain)) is None
