@@ -57,7 +57,7 @@ def relative_l2(predicted: Any, truth: Any) -> np.ndarray:
         PinnlabError: shapes that differ, or nothing to compare.
     """
     p, u = _pair(predicted, truth, 1)
-    return _ratio(p - u, u)
+    return _ratio(_off(p, u), u)
 
 
 def nrmse(predicted: Any, truth: Any, dims: int | None = None) -> np.ndarray:
@@ -76,7 +76,7 @@ def nrmse(predicted: Any, truth: Any, dims: int | None = None) -> np.ndarray:
     """
     p, u = _pair(predicted, truth, 1 if dims is None else 1 + counted(dims))
     shape = p.shape[: 1 if dims is None else p.ndim - dims]
-    each = _ratio((p - u).reshape(math.prod(shape), -1), u.reshape(math.prod(shape), -1))
+    each = _ratio(_off(p, u).reshape(math.prod(shape), -1), u.reshape(math.prod(shape), -1))
     return each.reshape(shape[0], -1).mean(axis=1)
 
 
@@ -109,7 +109,7 @@ def band_errors(
     parts = np.asarray(edges, dtype=np.float64)
     if parts.ndim != 1 or np.any(np.diff(parts, prepend=0.0) <= 0):
         raise PinnlabError(f"band_errors: edges must be positive and rise, got {tuple(edges)}")
-    k, error, held, found = _energies(p - u, u, p, dims=dims, periodic=periodic)
+    k, error, held, found = _energies(_off(p, u), u, p, dims=dims, periodic=periodic)
     band = np.searchsorted(parts, k, side="right")
     sums = [[e[..., band == b].sum((1, 2)) for b in range(parts.size + 1)] for e in (error, held)]
     of_error, of_truth = (np.stack(each, axis=1) for each in sums)
@@ -234,6 +234,12 @@ def _broadcast(shape: tuple[int, ...], space: tuple[int, ...]) -> tuple[int, ...
         return np.broadcast_shapes(shape, space)
     except ValueError:
         return None
+
+
+def _off(p: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """The error; what is not finite needs no warning, as it shows in the score."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return p - u
 
 
 def _ratio(error: np.ndarray, truth: np.ndarray) -> np.ndarray:

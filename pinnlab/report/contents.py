@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _COMPANIONS = (
     "reference",
     "error",
+    "relative_error",
     "estimated_error",
     "residual",
     "spread",
@@ -51,7 +52,7 @@ def read(ds: xr.Dataset) -> Contents:
         if array.dtype.kind in "fiu"
         and name not in bounds
         and "flag_values" not in array.attrs
-        and not _is_companion(ds, str(name))
+        and not is_companion(ds, str(name))
     ]
     variables = _variables(ds, own)
     dims = [str(d) for d in ds[variables[0]].dims] if variables else []
@@ -80,7 +81,8 @@ def _variables(ds: xr.Dataset, own: list[str]) -> list[str]:
     return [n for n in wide if set(ds[n].dims) == dims]
 
 
-def _is_companion(ds: xr.Dataset, name: str) -> bool:
+def is_companion(ds: xr.Dataset, name: str) -> bool:
+    """Whether *name* is ``V_reference`` and the like of a variable *V* that is there."""
     return any(
         name.endswith(f"_{c}") and name.removesuffix(f"_{c}") in ds.data_vars for c in _COMPANIONS
     )

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pinnlab.report import history as losses
-from pinnlab.report import overview, profile, quality, series, style
+from pinnlab.report import instances, overview, profile, quality, ranking, series, style
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.figure import Figure
 
 
 def draw(ds: xr.Dataset, history: Sequence[Mapping[str, Any]], folder: str | Path) -> list[Path]:
@@ -23,6 +24,12 @@ def draw(ds: xr.Dataset, history: Sequence[Mapping[str, Any]], folder: str | Pat
     - ``quality.png``: residual of the equation, and spread over seeds.
     - ``history.png``: the losses of the training.
 
+    A dataset with a dimension ``instance`` is not one field but many. It has, beside the history:
+
+    - ``overview.png``: the instances with the least, the median and the greatest relative error;
+      for each further variable *V* also ``overview_V.png``.
+    - ``errors.png``: the relative errors of all instances, and how they grow over time.
+
     Only what the dataset and the log hold is drawn. Each file appears whole or not at all.
 
     Arguments:
@@ -34,15 +41,23 @@ def draw(ds: xr.Dataset, history: Sequence[Mapping[str, Any]], folder: str | Pat
     Raises:
         PinnlabError: the folder cannot be written.
     """
-    made = {
-        "overview": overview.figure(ds),
-        "series": series.figure(ds),
-        "profile": profile.figure(ds),
-        "quality": quality.figure(ds),
-        "history": losses.figure(history),
-    }
+    made = _of_many(ds) if instances.is_many(ds) else _of_one(ds)
+    made["history"] = losses.figure(history)
     return [
         style.save(figure, Path(folder) / f"{name}.png")
         for name, figure in made.items()
         if figure is not None
     ]
+
+
+def _of_one(ds: xr.Dataset) -> dict[str, Figure | None]:
+    return {
+        "overview": overview.figure(ds),
+        "series": series.figure(ds),
+        "profile": profile.figure(ds),
+        "quality": quality.figure(ds),
+    }
+
+
+def _of_many(ds: xr.Dataset) -> dict[str, Figure | None]:
+    return {**instances.figures(ds), "errors": ranking.figure(ds)}

@@ -129,12 +129,16 @@ def scale_axis(axis: Any, name: str, unit: str, low: float, high: float) -> str:
     return f"{name} [{shown}]".strip() if shown else name
 
 
-def set_label(axis: Any, label: str) -> None:
-    """Name an axis; on the side of a panel long names take two lines, units stay whole."""
-    if axis.axis_name == "y":
+def set_label(axis: Any, label: str, most: int | None = None) -> None:
+    """Name an axis in lines of at most so many characters, of which the units stay whole.
+
+    Without *most*, only the side of a panel limits them.
+    """
+    most = _SIDE if most is None and axis.axis_name == "y" else most
+    if most is not None:
         name, bracket, unit = label.partition("[")
         whole = (bracket + unit).replace(" ", "\N{NO-BREAK SPACE}")
-        label = textwrap.fill(name + whole, _SIDE)
+        label = textwrap.fill(name + whole, most)
     axis.set_label_text(label, fontsize=LABEL)
 
 

@@ -60,6 +60,7 @@ def test_a_prediction_that_blew_up_has_an_infinite_error():
     predicted = np.array([[1e200] * 4, [np.nan, 1, 1, 1]])
     made = scores.relative_l2(predicted, truth)
     assert made[0] == np.inf and np.isnan(made[1])
+    assert np.isnan(scores.relative_l2([[np.inf]], [[np.inf]])[0])
     errors = scores.band_errors(predicted, truth, dims=1, edges=(1,))
     assert errors.bands[0, 0] == errors.spectrum[0] == np.inf and np.isnan(errors.spectrum[1])
 
