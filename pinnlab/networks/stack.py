@@ -1,0 +1,57 @@
+"""What several operators share: a stack of layers that each add to the field they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax.numpy as jnp
+
+from pinnlab.networks.fno import Pointwise, continued
+from pinnlab.networks.layers import activation
+
+
+class Sized(Protocol):
+    """The attributes of a network made by :func:`stacked`."""
+
+    width: int
+    depth: int
+    hidden: int
+    activation: str
+    outputs: int
+
+
+def stacked(
+    network: Sized,
+    x: Any,
+    linear: Callable[[int, Any], Any],
+    periodic: tuple[bool, ...] = (),
+    padding: float = 0.0,
+) -> Any:
+    r"""(\*n, channels) to (\*n, outputs) by a lifting, layers and a projection:
+
+    .. math:: v_{l+1} = v_l + \sigma(\mathcal K_l v_l + W_l v_l + b_l)
+
+    To be called inside of a network's ``__call__``.
+
+    Arguments:
+        network: whose sizes these are.
+        x: the instance.
+        linear: K, from the number of the layer and (C, \*n) fields to as many.
+        periodic, padding: which axes close, and by which share the others are continued with
+            zeros.
+    """
+    act, shape = activation(network.activation), x.shape[:-1]
+    x = continued(jnp.moveaxis(x, -1, 0), periodic, padding)
+    x = Pointwise(network.width)(x)
+    for layer in range(network.depth):
+        x = x + act(linear(layer, x) + Pointwise(network.width)(x))
+    x = x[(slice(None), *(slice(0, n) for n in shape))]
+    return projected(network, x)
+
+
+def projected(network: Sized, x: Any) -> Any:
+    """(C, *n) fields to (*n, outputs), by one hidden layer that acts on the channels at a node."""
+    act = activation(network.activation)
+    x = act(Pointwise(network.hidden or 2 * network.width)(x))
+    return jnp.moveaxis(Pointwise(network.outputs)(x), 0, -1)
