@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -96,6 +96,11 @@ class Domain:
         object.__setattr__(self, "time", time or ("t" if "t" in axes else None))
         if self.time is not None:
             choose("time axis", self.time, axes)
+
+    @classmethod
+    def from_fields(cls, items: Iterable[tuple[str, Axis]], **rest: Any) -> Domain:
+        """What has these fields: the inverse of reading them."""
+        return cls(**{**rest, **dict(items)})
 
     @property
     def axes(self) -> tuple[str, ...]:

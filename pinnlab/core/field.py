@@ -54,10 +54,14 @@ class Field(ABC):
         if is_coefficient and normal:
             return self.differentiate(lambda f: f(what), normal)
         if is_coefficient:
-            return evaluate(what, self.coordinates)
+            return self.coefficient(what)
         if callable(what):
             return self.differentiate(what, normal) if normal else what(self)
         return 0.0 * what if normal else what
+
+    def coefficient(self, what: Any) -> Any:
+        """A coefficient where the field stands."""
+        return evaluate(what, self.coordinates)
 
     def grad(self, what: Any) -> dict[str, Any]:
         r"""Physical components of the gradient over the space axes,

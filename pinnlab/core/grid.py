@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,11 @@ class Grid:
         items = tuple((name, *schemes[name]) for name in domain.axes if name in schemes)
         object.__setattr__(self, "domain", domain)
         object.__setattr__(self, "items", items)
+
+    @classmethod
+    def from_fields(cls, domain: Domain, items: Iterable[tuple[str, Scheme, int]]) -> Grid:
+        """What has these fields: the inverse of reading them."""
+        return cls(domain, {name: (scheme, n) for name, scheme, n in items})
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -93,4 +98,4 @@ class Grid:
             open_end = self.domain[name].periodic
             return round(n * factor) if open_end else round((n - 1) * factor) + 1
 
-        return Grid(self.domain, {a: (scheme, more(a, n)) for a, scheme, n in self.items})
+        return Grid.from_fields(self.domain, [(a, s, more(a, n)) for a, s, n in self.items])

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from pinnlab.core.errors import PinnlabError
 from pinnlab.core.field import Field, Orders
 from pinnlab.core.grid import Grid
+from pinnlab.core.parameters import evaluate_on
 from pinnlab.core.schemes import FiniteDifference, Fourier
 
 
@@ -48,13 +50,22 @@ class GridField(Field):
         self._other: dict[str, GridField] = {}
 
     @property
-    def coordinates(self) -> Mapping[str, Any]:
-        dtype = jnp.result_type(*self._values.values()) if self._values else float
-        found: dict[str, Any] = {}
+    def places(self) -> dict[str, np.ndarray]:
+        """The (n,) coordinates of each axis of the grid where the field stands."""
+        found = {}
         for name, scheme, n in self.grid.items:
             between = name in self._halves and isinstance(scheme, FiniteDifference)
             places = scheme.midpoints if between else scheme.nodes  # type: ignore[attr-defined]
-            found[name] = jnp.asarray(self.grid.lay(name, places(self.domain[name], n)), dtype)
+            found[name] = places(self.domain[name], n)
+        return found
+
+    @property
+    def coordinates(self) -> Mapping[str, Any]:
+        dtype = jnp.result_type(*self._values.values()) if self._values else float
+        found: dict[str, Any] = {
+            name: jnp.asarray(self.grid.lay(name, places), dtype)
+            for name, places in self.places.items()
+        }
         if self.domain.time is not None and self._time is not None:
             found[self.domain.time] = self._time
         return found
@@ -95,6 +106,9 @@ class GridField(Field):
         if axis in self._halves:
             return scheme.half(span, n, 1, inner, dim)
         return scheme.whole(span, n, inner, dim)
+
+    def coefficient(self, what: Any) -> Any:
+        return evaluate_on(what, self.places, self.coordinates)
 
     def project(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Right-hand sides as arrays of the grid's shape, without the modes that are dealiased."""

@@ -138,6 +138,14 @@ def evaluate(value: Any, x: Coordinates) -> Any:
     return value(x) if callable(value) else value
 
 
+def evaluate_on(value: Any, nodes: Mapping[str, np.ndarray], x: Coordinates) -> Any:
+    """The same on a tensor product of (n,) *nodes*, of which *x* are the coordinates laid out and
+    all others (time); without tracing where the value knows how (:class:`..sampled.Sampled`) and
+    has no other axes."""
+    known = hasattr(value, "on") and all(axis in nodes for axis in value.grid.axes)
+    return value.on(nodes) if known else evaluate(value, x)
+
+
 def to_free(value: Any, bounds: tuple[float, float]) -> Any:
     """Map a value inside *bounds* to the whole real line (inverse of :func:`from_free`)."""
     lower, upper = bounds

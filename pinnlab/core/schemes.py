@@ -20,6 +20,7 @@ class Scheme(ABC):
     """The layout of n nodes on one axis with their derivatives; frozen and hashable."""
 
     staggered: bool = False
+    equidistant: bool = False
 
     @abstractmethod
     def check(self, name: str, axis: Axis, n: int) -> None:
@@ -64,6 +65,7 @@ class Fourier(Scheme):
     """
 
     dealias: bool = False
+    equidistant = True
 
     def check(self, name: str, axis: Axis, n: int) -> None:
         if not axis.periodic:
@@ -160,6 +162,7 @@ class FiniteDifference(Scheme):
 
     accuracy: int = 2
     staggered = True
+    equidistant = True
 
     def __post_init__(self) -> None:
         if self.accuracy not in (2, 4, 6):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pinnlab.core import units as _units
@@ -51,6 +51,11 @@ class Variables:
 
     def __init__(self, **variables: Variable):
         object.__setattr__(self, "items", tuple(variables.items()))
+
+    @classmethod
+    def from_fields(cls, items: Iterable[tuple[str, Variable]]) -> Variables:
+        """What has these fields: the inverse of reading them."""
+        return cls(**dict(items))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -52,6 +52,10 @@ class Equation(ABC):
         """The exact solution at arrays of coordinates, or None where there is no closed form."""
         return None
 
+    def conserved(self) -> Sequence[str]:
+        """The variables whose integral over space does not change in time; none by default."""
+        return ()
+
     def __post_init__(self) -> None:
         for name, known in self.parameters().items():
             value = known.check(getattr(self, name), f"equation.{name}")
@@ -113,7 +117,9 @@ class Equation(ABC):
 
 @dataclass_transform(frozen_default=True, field_specifiers=(parameter,))
 def equation(cls: type[T]) -> type[T]:
-    """Make a class an equation: a frozen dataclass whose parameters are the leaves of a pytree."""
+    """Make a class an equation: a frozen dataclass whose parameters are the leaves of a pytree,
+    with those of an equation inside of it."""
     made = dataclasses.dataclass(frozen=True, eq=False)(cls)
-    register(made, list(made.parameters()))  # type: ignore[attr-defined]
+    inner = [f.name for f in dataclasses.fields(made) if f.type in ("Equation", Equation)]  # type: ignore[arg-type]
+    register(made, [*inner, *made.parameters()])  # type: ignore[attr-defined]
     return made

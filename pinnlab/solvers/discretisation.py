@@ -15,7 +15,7 @@ from pinnlab.core.errors import PinnlabError
 from pinnlab.core.field import Field
 from pinnlab.core.grid import Grid
 from pinnlab.core.gridfield import GridField
-from pinnlab.core.parameters import evaluate
+from pinnlab.core.parameters import evaluate_on
 from pinnlab.equations.base import Equation
 from pinnlab.solvers import constraints
 from pinnlab.solvers.gridsolution import GridSolution, solution
@@ -149,7 +149,7 @@ class GridDiscretisation:
             if isinstance(c, Initial) and c.order == order and name in c.values:
                 x = {a: jnp.asarray(nodes, dtype) for a, nodes in self.grid.coordinates.items()}
                 x[time] = jnp.asarray(equation.domain[time].lower, dtype)
-                given = jnp.asarray(evaluate(c.values[name], x), dtype)
+                given = jnp.asarray(evaluate_on(c.values[name], self.grid.nodes, x), dtype)
                 return jnp.broadcast_to(given, self.grid.shape)
         rate = f"Initial({name}=...)" if not order else f"Initial(1, {name}=...) for its rate"
         raise PinnlabError(

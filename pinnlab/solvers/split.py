@@ -11,6 +11,7 @@ nonlinear part never has to see them.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,7 +94,9 @@ def _generic(equation: Equation) -> Equation:
         name: jax.tree.map(partial(draw, a=p.bounds[0], b=p.bounds[1]), getattr(equation, name))
         for name, p in equation.parameters().items()
     }
-    return equation.replace(**changes)
+    held = {f.name: getattr(equation, f.name) for f in dataclasses.fields(equation)}  # type: ignore[arg-type]
+    inner = {name: _generic(own) for name, own in held.items() if isinstance(own, Equation)}
+    return dataclasses.replace(equation, **inner, **changes)  # type: ignore[type-var]
 
 
 @dataclass(frozen=True)
