@@ -9,9 +9,11 @@ import pytest
 from point_reading import random_points, read
 from scipy.integrate import solve_ivp
 
-from pinnlab.core import Function, PointField, Profile
+from pinnlab.core import Axis, Domain, Function, PointField, Profile
 from pinnlab.equations import (
     AllenCahn,
+    Antiderivative,
+    DiffusionReaction,
     EnergyBalance,
     GroundHeat,
     Heat,
@@ -47,6 +49,47 @@ def test_kdv_soliton():
     assert np.max(np.abs(read(equation, soliton, points)["u"])) < 1e-11
     wrong = read(equation.replace(mu=0.25), soliton, points)["u"]
     assert np.max(np.abs(wrong)) > 0.1
+
+
+def test_antiderivatives():
+    """Of a number in closed form, from a start that is not zero; of a cosine, its sine."""
+    equation = Antiderivative(v=0.7, domain=Domain(t=Axis(0.3, 1.5)))
+    points = random_points(equation.domain)
+    assert np.max(np.abs(read(equation, equation.exact, points)["s"])) < 1e-14
+    ends = equation.exact({"t": jnp.asarray([0.3, 1.5])})["s"]
+    np.testing.assert_allclose(ends, [0.0, 0.84], atol=1e-15)
+    waving = equation.replace(v=Function(lambda k, x: jnp.cos(k * x["t"]), jnp.asarray(3.0)))
+    sine = read(waving, lambda x: {"s": jnp.sin(3.0 * x["t"]) / 3.0}, points)["s"]
+    assert np.max(np.abs(sine)) < 1e-14
+    assert waving.exact(points) is None
+
+
+def test_diffusion_and_reaction_balance_their_source():
+    """s = t sin(pi x), for v = s_t - D s_xx - k s^2 by hand; another k leaves a residual."""
+    d, k = 0.03, 0.4
+
+    def source(p, x):
+        s = x["t"] * jnp.sin(math.pi * x["x"])
+        return jnp.sin(math.pi * x["x"]) + math.pi**2 * d * s - p * s**2
+
+    equation = DiffusionReaction(diffusion=d, reaction=k, v=Function(source, jnp.asarray(k)))
+    points = random_points(equation.domain)
+    model = lambda x: {"s": x["t"] * jnp.sin(math.pi * x["x"])}  # noqa: E731
+    assert np.max(np.abs(read(equation, model, points)["s"])) < 1e-13
+    assert np.max(np.abs(read(equation.replace(reaction=0.5), model, points)["s"])) > 1e-2
+
+
+def test_diffusion_without_reaction_approaches_its_steady_state():
+    """For v = sin(pi x): s = sin(pi x) (1 - exp(-pi^2 D t))/(pi^2 D)."""
+    rate = math.pi**2 * 0.01
+    equation = DiffusionReaction(
+        reaction=0.0, v=Function(lambda p, x: p * jnp.sin(math.pi * x["x"]), jnp.asarray(1.0))
+    )
+
+    def grown(x):
+        return {"s": jnp.sin(math.pi * x["x"]) * -jnp.expm1(-rate * x["t"]) / rate}
+
+    assert np.max(np.abs(read(equation, grown, random_points(equation.domain))["s"])) < 1e-13
 
 
 @pytest.mark.parametrize("k", [3, 16, 20])

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pinnlab.core import Axis, Coefficient, Dirichlet, Domain, Initial, Variable, Variables
-from pinnlab.core.parameters import parameter
+from pinnlab.core.parameters import parameter, varies
 from pinnlab.equations.base import Equation, equation
 
 
@@ -34,7 +34,11 @@ class Burgers(Equation):
         return {"u": -f("u") * f("u", x=1) + f(self.nu) * f("u", x=2)}
 
     def conditions(self):
-        return [Initial(u=lambda x: -jnp.sin(jnp.pi * x["x"])), Dirichlet("x", u=0.0)]
+        walls = [] if self.domain["x"].periodic else [Dirichlet("x", u=0.0)]
+        return [Initial(u=lambda x: -jnp.sin(jnp.pi * x["x"])), *walls]
+
+    def conserved(self):
+        return ("u",) if self.domain["x"].periodic and not varies(self.nu) else ()
 
     def exact(self, x, nodes=200):
         t, here = jnp.broadcast_arrays(x["t"], x["x"])

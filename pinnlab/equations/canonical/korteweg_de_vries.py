@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from pinnlab.core import Axis, Coefficient, Domain, Initial, Variable, Variables
-from pinnlab.core.parameters import parameter
+from pinnlab.core.parameters import parameter, varies
 from pinnlab.equations.base import Equation, equation
 
 
@@ -36,3 +36,6 @@ class KortewegDeVries(Equation):
 
     def conditions(self):
         return [Initial(u=lambda x: jnp.cos(jnp.pi * x["x"]))]
+
+    def conserved(self):
+        return () if varies(self.mu) else ("u",)

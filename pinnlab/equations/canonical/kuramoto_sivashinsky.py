@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from pinnlab.core import Axis, Coefficient, Domain, Initial, Variable, Variables
-from pinnlab.core.parameters import parameter
+from pinnlab.core.parameters import parameter, varies
 from pinnlab.equations.base import Equation, equation
 
 
@@ -42,3 +42,6 @@ class KuramotoSivashinsky(Equation):
 
     def conditions(self):
         return [Initial(u=lambda x: jnp.cos(x["x"]) * (1 + jnp.sin(x["x"])))]
+
+    def conserved(self):
+        return () if any(varies(getattr(self, name)) for name in self.parameters()) else ("u",)

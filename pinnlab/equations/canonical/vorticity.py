@@ -46,6 +46,9 @@ class Vorticity(Equation):
     def conditions(self):
         return [Initial(w=lambda x: 2 * jnp.cos(x["x"]) * jnp.cos(x["y"]))]
 
+    def conserved(self):
+        return () if varies(self.nu) else ("w",)
+
     def exact(self, x):
         if varies(self.nu):
             return None

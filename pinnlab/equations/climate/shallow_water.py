@@ -111,6 +111,9 @@ class ShallowWater(Equation):
         start = {name: lambda x, n=name: self._zonal(x)[n] for name in ("zeta", "delta", "h")}
         return [Initial(**start)]
 
+    def conserved(self):
+        return ("zeta", "delta", "h")
+
     def exact(self, x):
         return None if any(varies(getattr(self, p)) for p in self.parameters()) else self._zonal(x)
 
