@@ -23,33 +23,29 @@ from safetensors.numpy import save
 from pinnlab._version import __version__
 from pinnlab.core.errors import PinnlabError
 from pinnlab.core.files import write_bytes
-from pinnlab.models.reading import NetworkReading
-from pinnlab.models.windows import WindowedReading
 
+_FORMAT = "pinnlab-solution-2"
 _SKIP = ("parent", "name")  # fields that Flax adds to every module
 
 
-def save_reading(reading: NetworkReading, path: Path, extra: Mapping[str, Any]) -> None:
-    """Write *reading* and the JSON-able *extra* to *path*.
+def save_reading(reading: Any, path: Path, extra: Mapping[str, Any]) -> None:
+    """Write *reading*, a frozen dataclass such as :class:`NetworkReading`, and the JSON-able
+    *extra* to *path*.
 
     Raises:
         PinnlabError: the equation or network holds something that cannot be described.
     """
     arrays: dict[str, np.ndarray] = {}
     description = {
-        "format": "pinnlab-solution-1",
+        "format": _FORMAT,
         "version": __version__,
-        "equation": _encode(reading.equation, arrays, "equation"),
-        "model": _encode(reading.model, arrays, "model"),
-        "params": _encode(jax.tree.map(np.asarray, reading.params), arrays, "params"),
-        "seeds": reading.seeds,
-        "edges": list(reading.edges) if isinstance(reading, WindowedReading) else [],
+        "reading": _encode(reading, arrays, "reading"),
         "extra": dict(extra),
     }
     write_bytes(Path(path), save(arrays, metadata={"pinnlab": json.dumps(description)}))
 
 
-def load_reading(path: str | Path) -> tuple[NetworkReading, dict[str, Any]]:
+def load_reading(path: str | Path) -> tuple[Any, dict[str, Any]]:
     """Read what :func:`save_reading` wrote.
 
     Raises:
@@ -63,11 +59,12 @@ def load_reading(path: str | Path) -> tuple[NetworkReading, dict[str, Any]]:
             made = json.loads((stream.metadata() or {})["pinnlab"])
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise PinnlabError(f"'{path}' is no solution file of pinnlab ({error})") from error
-    parts = {key: _decode(made[key], arrays, str(path)) for key in ("equation", "model", "params")}
-    if made.get("edges"):
-        ends = tuple(made["edges"])
-        return WindowedReading(**parts, seeds=made["seeds"], edges=ends), made["extra"]
-    return NetworkReading(**parts, seeds=made["seeds"]), made["extra"]
+    if made.get("format") != _FORMAT:
+        raise PinnlabError(
+            f"'{path}' was written by pinnlab {made.get('version')}, whose files this version does "
+            "not read; install that one, or train anew"
+        )
+    return _decode(made["reading"], arrays, str(path)), made["extra"]
 
 
 def _encode(value: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
@@ -123,8 +120,7 @@ def _decode(made: Any, arrays: Mapping[str, np.ndarray], path: str) -> Any:
         # a file may name anything; calling it would run whatever the file's author chose
         raise PinnlabError(f"'{path}' names {made['class']!r}, which is no part of a solution")
     items = {k: _decode(v, arrays, path) for k, v in made["fields"].items()}
-    named = dict(items.pop("items")) if "items" in items else {}  # Domain and Variables
-    return thing(**named, **items)
+    return getattr(thing, "from_fields", thing)(**items)
 
 
 def _imported(address: str, path: str) -> Any:
