@@ -13,6 +13,7 @@ from pinnlab.sampling.points import Adaptive, Sampler, Sobol, Uniform
 from pinnlab.sampling.quadrature import Quadrature
 from pinnlab.sampling.r3 import R3
 from pinnlab.sampling.series import FourierSeries
+from pinnlab.sampling.sphere import HarmonicSeries
 
 __all__ = [
     "R3",
@@ -20,6 +21,7 @@ __all__ = [
     "Exponential",
     "FourierSeries",
     "GaussianField",
+    "HarmonicSeries",
     "KernelField",
     "Places",
     "Quadrature",

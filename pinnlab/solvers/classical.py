@@ -28,6 +28,15 @@ class Classical(ABC):
     def refined(self) -> Classical:
         """The same with a higher resolution, to measure the error of this one."""
 
+    def coarsened(self) -> Classical | None:
+        """The same with a lower resolution, to measure what a lower accuracy costs; None where
+        there is none."""
+        return None
+
+    def lasting(self, factor: int) -> Classical:
+        """The same for a time axis *factor* times as long."""
+        return self
+
 
 def grid_of(
     equation: Equation, n: int | Mapping[str, int], schemes: Scheme | Mapping[str, Scheme]
@@ -79,6 +88,12 @@ class Lines(Classical):
 
     def refined(self) -> Lines:
         return replace(self, n=_scaled(self.n, 1.5), rtol=self.rtol / 10)
+
+    def coarsened(self) -> Lines | None:
+        least = self.n if isinstance(self.n, int) else min(self.n.values())
+        if least < 16 or self.rtol > 1e-4:
+            return None
+        return replace(self, n=_scaled(self.n, 0.75), rtol=self.rtol * 10)
 
 
 @dataclass(frozen=True)
@@ -183,6 +198,15 @@ class Etdrk4(Classical):
     def refined(self) -> Etdrk4:
         return replace(self, n=_scaled(self.n, 1.5), steps=2 * self.steps)
 
+    def coarsened(self) -> Etdrk4 | None:
+        least = self.n if isinstance(self.n, int) else min(self.n.values())
+        if least < 24 or self.steps % 2:
+            return None
+        return replace(self, n=_scaled(self.n, 0.75), steps=self.steps // 2)
+
+    def lasting(self, factor: int) -> Etdrk4:
+        return replace(self, steps=factor * self.steps)
+
 
 @dataclass(frozen=True)
 class Steady(Classical):
@@ -204,3 +228,36 @@ class Steady(Classical):
 
     def refined(self) -> Steady:
         return replace(self, n=_scaled(self.n, 1.5))
+
+
+@dataclass(frozen=True)
+class Krylov(Classical):
+    """Preconditioned Krylov methods (:func:`pinnlab.solvers.krylov.solve_krylov`) on a grid, for
+    linear steady equations of one variable whose sides have given values.
+
+    Arguments:
+        n: points of each space axis, one number or one for each.
+        schemes: for axes that shall not have Fourier (periodic) or FiniteDifference(2) (others);
+            by axis, or one for all.
+        rtol: of the last correction relative to the solution, which is no error of the grid.
+    """
+
+    n: int | Mapping[str, int] = 64
+    schemes: Scheme | Mapping[str, Scheme] = field(default_factory=dict)
+    rtol: float = 1e-8
+
+    def solve(self, equation: Equation, times: Sequence[float]) -> Any:
+        from pinnlab.solvers.krylov import solve_krylov
+
+        domain, schemes = equation.domain, self.schemes
+        if isinstance(schemes, Mapping):
+            ends = [axis for axis in domain.space if not domain[axis].periodic]
+            schemes = {**dict.fromkeys(ends, FiniteDifference(2)), **schemes}
+        return solve_krylov(equation, grid_of(equation, self.n, schemes), self.rtol)
+
+    def refined(self) -> Krylov:
+        return replace(self, n=_scaled(self.n, 1.5), rtol=self.rtol / 10)
+
+    def coarsened(self) -> Krylov | None:
+        least = self.n if isinstance(self.n, int) else min(self.n.values())
+        return None if least < 16 else replace(self, n=_scaled(self.n, 0.75))
