@@ -57,6 +57,11 @@ class Term(ABC):
         *reach* of the time axis."""
         raise NotImplementedError(f"the points of term '{self.name}' are fixed")
 
+    def draw(self, key: Any, n: int, step: bool) -> Batch | None:
+        """Columns of *n* points of the term's own choice, for training steps or for the loss on
+        points that no step sees; None where a sampler chooses."""
+        return None
+
     @property
     def fixed(self) -> Batch | None:
         """The term's own points, where it has them."""

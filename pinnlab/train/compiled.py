@@ -94,10 +94,11 @@ class Compiled:
 
         return self._run("draw", self._lifted(one), self._seeds, state, np.int32(step))
 
-    def advance(self, state: State, n: int) -> tuple[State, Any]:
-        """*n* steps, and the loss before the last one."""
+    def advance(self, state: State, n: int, inside: int = 0) -> tuple[State, Any]:
+        """*n* steps, and the loss before the last one; *inside* is the number of the first."""
 
-        def one(seed: Any, state: State, n: Any) -> tuple[State, Any]:
+        def one(seed: Any, state: State, count: Any) -> tuple[State, Any]:
+            n, inside = count[0], count[1]
             batch, attentive = state["batch"], self.weights.every > 0
             here = self._with(state["given"])
             weights = self.weights.update(here.problem, state["params"], batch, state["weights"])
@@ -106,7 +107,7 @@ class Compiled:
                 params, optimizer, _loss, seen = carry
                 if attentive:
                     seen = here._attended(i, params, *seen)
-                now = seen or (batch, weights)
+                now = seen or (self._part(batch, inside + i), weights)
                 return *self.phase.optimizer.step(here.problem, params, optimizer, *now), seen
 
             zero = jnp.zeros((), jnp.result_type(float))
@@ -117,7 +118,8 @@ class Compiled:
             end["batch"], end["weights"] = seen or (batch, weights)
             return {**state, **end}, loss
 
-        state, loss = self._run("advance", self._lifted(one), self._seeds, state, np.int32(n))
+        count = np.asarray([n, inside], np.int32)
+        state, loss = self._run("advance", self._lifted(one), self._seeds, state, count)
         return state, np.asarray(loss)
 
     def fresh(self, state: State, step: int) -> dict[str, np.ndarray]:
@@ -185,6 +187,22 @@ class Compiled:
         here.problem = replace(self.problem, given=given)
         return here
 
+    def _part(self, batch: dict[str, Batch], step: Any) -> dict[str, Batch]:
+        """The points of one step: all, or one part after the other of a batch that is larger.
+
+        A term whose points the parts do not divide (a few, or a mesh) is whole in every step.
+        """
+        parts = self.phase.parts
+
+        def cut(column: Any) -> Any:
+            size = column.shape[0] // parts
+            return jax.lax.dynamic_slice_in_dim(column, (step % parts) * size, size)
+
+        def whole(columns: Batch) -> bool:
+            return parts == 1 or is_mesh(columns) or number(columns) % parts > 0
+
+        return {n: own if whole(own) else jax.tree.map(cut, own) for n, own in batch.items()}
+
     def _attended(self, i: Any, params: Any, batch: Any, weights: Any) -> tuple[Any, Any]:
         """Batch and weights before step *i* of a chunk, new ones every so many steps."""
         return jax.lax.cond(
@@ -220,9 +238,13 @@ class Compiled:
                 rows = self.problem.raw(name, params, columns)
                 return jnp.linalg.norm(rows, axis=1)
 
+            own, count = jax.random.fold_in(key, i), max(1, round(points * term.share))
+            drawn = term.draw(own, count, adaptive)
+            if drawn is not None:
+                batch[name] = drawn
+                continue
             sampler = self.phase.sampler if adaptive and term.adaptive else Uniform()
-            count = max(1, round(points * term.share)) if term.dims else 1
-            own = jax.random.fold_in(key, i)
+            count = count if term.dims else 1
             if getattr(self.problem.model, "tensor", False) and len(term.box) > 1:
                 batch[name] = self._mesh(own, sampler, term, count)
             else:

@@ -90,7 +90,7 @@ class Loop:
                 self.state = compiled.draw(self.state, self.step)
             left = min(left, phase.resample - self.inside % phase.resample)
         n = min(left, phase.optimizer.chunk)
-        state, loss = compiled.advance(self.state, n)
+        state, loss = compiled.advance(self.state, n, self.inside)
         losses = compiled.fresh(state, self.step + n)
         self._check(state, loss, self.step + n)
         if self.phase == self.inside == 0:

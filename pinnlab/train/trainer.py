@@ -27,6 +27,7 @@ class Phase:
         points: residual points in a batch; other terms take their share of it.
         sampler: where they are; adaptive samplers serve the residual, the rest is uniform.
         resample: draw new points every so many steps; 0 keeps them for the phase.
+        minibatch: points of one step, where a batch shall serve many; 0 for all of them.
         reach: share of the time axis, from its start, on which the points lie. Phases of growing
             reach follow causality where a wrong equilibrium would be an easy way out.
         until: end the phase early, once the loss is at most this. Windows of time that are easy
@@ -42,6 +43,7 @@ class Phase:
     points: int
     sampler: Sampler = field(default_factory=Uniform)
     resample: int = 0
+    minibatch: int = 0
     reach: float = 1.0
     until: float = 0.0
     set: Mapping[str, Any] = field(default_factory=dict)
@@ -53,8 +55,18 @@ class Phase:
                 "a training phase needs steps >= 1, points >= 1, resample >= 0 and 0 < reach <= 1; "
                 f"got {self.steps}, {self.points}, {self.resample} and {self.reach}"
             )
+        if self.minibatch and (self.minibatch < 1 or self.points % self.minibatch):
+            raise PinnlabError(
+                f"a training phase of {self.points} points cannot be divided into minibatches of "
+                f"{self.minibatch}; give a divisor"
+            )
         if self.precision is not None:
             choose("precision (phases)", self.precision, PRECISIONS)
+
+    @property
+    def parts(self) -> int:
+        """The minibatches of a batch."""
+        return self.points // self.minibatch if self.minibatch else 1
 
 
 @dataclass
