@@ -14,6 +14,7 @@ _HOME = {
     "build_dataset": "dataset",
     "check_writable": "files",
     "midpoint_bounds": "bounds",
+    "open_dataset": "files",
     "read_dataset": "files",
     "sha256_file": "files",
     "write_bytes": "files",

@@ -94,6 +94,19 @@ def read_dataset(path: StrPath) -> xr.Dataset:
     Raises:
         PinnlabError: if there is nothing at *path*, or it cannot be read.
     """
+    with open_dataset(path) as opened:
+        try:
+            return opened.load()
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            raise _unreadable(path, error) from error
+
+
+def open_dataset(path: StrPath) -> xr.Dataset:
+    """The same without reading it; values come from the file when they are asked for.
+
+    Raises:
+        PinnlabError: as :func:`read_dataset`.
+    """
     import xarray as xr
 
     source = Path(path)
@@ -105,12 +118,15 @@ def read_dataset(path: StrPath) -> xr.Dataset:
             options = {"engine": "zarr", "consolidated": False}
         elif not source.exists():
             raise PinnlabError(f"cannot read '{path}': there is no such file or store")
-        with xr.open_dataset(source, decode_timedelta=False, **options) as opened:
-            return opened.load()
+        return xr.open_dataset(source, decode_timedelta=False, cache=False, **options)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise PinnlabError(
-            f"cannot read '{path}': neither a netCDF file nor a Zarr store, or damaged ({error})"
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: StrPath, error: Exception) -> PinnlabError:
+    return PinnlabError(
+        f"cannot read '{path}': neither a netCDF file nor a Zarr store, or damaged ({error})"
+    )
 
 
 def check_writable(folder: StrPath, need_bytes: int = 0) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pinnlab.report import history as losses
-from pinnlab.report import instances, overview, profile, quality, ranking, series, style
+from pinnlab.report import instances, meshes, overview, profile, quality, ranking, series, style
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -60,4 +60,5 @@ def _of_one(ds: xr.Dataset) -> dict[str, Figure | None]:
 
 
 def _of_many(ds: xr.Dataset) -> dict[str, Figure | None]:
-    return {**instances.figures(ds), "errors": ranking.figure(ds)}
+    drawn = meshes.figures(ds) if meshes.is_meshed(ds) else instances.figures(ds)
+    return {**drawn, "errors": ranking.figure(ds)}

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INPUT = "cividis"  # not the map of the values, so that nobody reads one by the other's bar
-_MOST = 2  # inputs that are drawn; what is given over a plane has no place above lines
+INPUT_COLOURS = "cividis"  # not the map of the values, so that nobody reads one by the other's bar
+MOST = 2  # inputs that are drawn; what is given over a plane has no place above lines
 _HIGH = {"input": 1.5, "values": 2.3, "error": 1.5}  # inches of a row of lines
 _SIDE = 17  # characters along such a row
-_WIDEST = 3.0  # inches of a panel over a plane
+WIDEST = 3.0  # inches of a panel over a plane
 _LETTERS = 11  # in an inch of a label
 
 
@@ -64,16 +64,16 @@ def _overview(ds: xr.Dataset, held: ranking.Held, name: str) -> Figure:
     titles = [pick.title(ds, held) for pick in picks]
     deep = values[0].ndim
     fits = [n for n in held.inputs if ranking.sections(here[n], held.time)[0][0].ndim <= deep]
-    drawn = fits[:_MOST]
-    heading = _heading(ds, name, cut, [n for n in held.inputs if n not in drawn])
-    inputs = [_input(here, one, held.time) for one in drawn]
+    drawn = fits[:MOST]
+    lines = heading(ds, name, cut, [n for n in held.inputs if n not in drawn])
+    inputs = [input_panel(here, one, held.time) for one in drawn]
     draw = _planes if deep == 2 else _lines
-    made = draw(here, name, held.time, inputs, titles, 0.22 * len(heading))
-    made.suptitle("\n".join(heading), fontsize=style.LABEL + 1, x=0.01, ha="left")
+    made = draw(here, name, held.time, inputs, titles, 0.22 * len(lines))
+    made.suptitle("\n".join(lines), fontsize=style.LABEL + 1, x=0.01, ha="left")
     return made
 
 
-def _heading(ds: xr.Dataset, name: str, cut: str, rest: list[str]) -> list[str]:
+def heading(ds: xr.Dataset, name: str, cut: str, rest: list[str]) -> list[str]:
     attrs = ds.attrs
     lines = textwrap.wrap(str(attrs.get("title") or attrs.get("experiment") or ""), 90)
     told = [(key, attrs.get(key)) for key in ("method", "reference")]
@@ -87,13 +87,13 @@ def _heading(ds: xr.Dataset, name: str, cut: str, rest: list[str]) -> list[str]:
     return lines + textwrap.wrap("; ".join(facts), 110)
 
 
-def _input(here: xr.Dataset, name: str, time: str | None) -> Panel:
+def input_panel(here: xr.Dataset, name: str, time: str | None) -> Panel:
     arrays, _ = ranking.sections(here[name], time)
     look = {"color": style.CYCLE[0]}
     return Panel("input", contents.title(here[name]), ((arrays, look),), field.limits(*arrays))
 
 
-def _outputs(here: xr.Dataset, name: str, time: str | None) -> dict[str, list[xr.DataArray]]:
+def outputs(here: xr.Dataset, name: str, time: str | None) -> dict[str, list[xr.DataArray]]:
     found = {
         "reference": contents.companion(here, name, "reference"),
         "prediction": here[name],
@@ -102,7 +102,7 @@ def _outputs(here: xr.Dataset, name: str, time: str | None) -> dict[str, list[xr
     return {k: ranking.sections(a, time)[0] for k, a in found.items() if a is not None}
 
 
-def _span(out: dict[str, list[xr.DataArray]]) -> tuple[float, float]:
+def value_range(out: dict[str, list[xr.DataArray]]) -> tuple[float, float]:
     """The range of reference and prediction.
 
     It has three times the width of the reference's at most: a prediction that blew up leaves the
@@ -128,10 +128,10 @@ def _lines(
     above: float,
 ) -> Figure:
     """Columns of instances: inputs, reference and prediction, and the error below."""
-    out = _outputs(here, name, time)
+    out = outputs(here, name, time)
     looks = {"prediction": style.LEARNED_LINE, "reference": style.REFERENCE_LINE}
     both = tuple((out[k], {"label": k, **look}) for k, look in looks.items() if k in out)
-    span = _span(out)
+    span = value_range(out)
     rows = [*inputs, Panel("values", contents.title(here[name]), both, span)]
     if "error" in out:
         look = {"color": style.HELD_OUT, "linewidth": 1.2}
@@ -186,13 +186,13 @@ def _planes(
     above: float,
 ) -> Figure:
     """Rows of instances: inputs, reference, prediction and error."""
-    out = _outputs(here, name, time)
-    columns, span = list(inputs), _span(out)
+    out = outputs(here, name, time)
+    columns, span = list(inputs), value_range(out)
     for key, arrays in out.items():
         kind = "error" if key == "error" else "values"
         columns.append(Panel(kind, key, ((arrays, {}),), span))
     narrow = [0.6 if one.first.ndim == 1 else 1.0 for one in columns]
-    panel = min((style.WIDTH - 1.6) / sum(narrow), _WIDEST)
+    panel = min((style.WIDTH - 1.6) / sum(narrow), WIDEST)
     height = panel * (field.aspect(out["prediction"][0]) or 0.8)
     width = max(1.6 + panel * sum(narrow), 6.5)
     made = style.new_figure(width, 1.2 + above + (0.35 + height) * len(titles))
@@ -206,15 +206,15 @@ def _planes(
             else:
                 meshes[j] = _image(made, ax, here, column, i)
             _leave_out(ax, columns, j, i + 1 == len(titles))
-    _bars(made, axes, columns, meshes, contents.title(here[name]), panel)
-    _name(axes, columns, titles)
+    bars(made, axes, columns, meshes, contents.title(here[name]), panel)
+    name_panels(axes, columns, titles)
     return made
 
 
 def _image(made: Figure, ax: Axes, ds: xr.Dataset, column: Panel, i: int) -> Any:
     array = column.lines[0][0][i]
     low, high = column.span
-    colours: dict[str, Any] = {"cmap": _INPUT if column.kind == "input" else style.VALUES}
+    colours: dict[str, Any] = {"cmap": INPUT_COLOURS if column.kind == "input" else style.VALUES}
     if column.kind == "error":
         low, high = field.limits(array, symmetric=True)
         colours = {"cmap": style.SIGNED}
@@ -248,7 +248,7 @@ def _leave_out(ax: Axes, columns: list[Panel], j: int, last: bool) -> None:
         ax.tick_params(labelleft=False)
 
 
-def _bars(
+def bars(
     made: Figure, axes: Any, columns: list[Panel], meshes: dict[int, Any], title: str, panel: float
 ) -> None:
     """One bar below each input, and one below reference and prediction together."""
@@ -271,7 +271,7 @@ def _bars(
         style.set_label(bar.ax.xaxis, label, int(_LETTERS * panel * len(together)))
 
 
-def _name(axes: Any, columns: list[Panel], titles: list[list[str]]) -> None:
+def name_panels(axes: Any, columns: list[Panel], titles: list[list[str]]) -> None:
     """Each row's title above its first panel, and in the first row the columns' below it."""
     size = style.LABEL + 1
     for j, column in enumerate(columns):
