@@ -18,6 +18,7 @@ pinnlab: physics-informed networks and classical solvers, from an equation to a 
   pinnlab resume RUN [key=value ...]        continue a run that was stopped or killed
   pinnlab plot RUN                          draw a run's figures anew
   pinnlab compare RUN...                    runs side by side
+  pinnlab export RUN [FILE.stablehlo]       a trained operator as a program for JAX alone
 
 common keys: budget=60s  steps=1000  seed=0  seeds=4  precision=float32  method=classical
              quiet=true  figures=false  format=zarr  checkpoint_seconds=10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -38,6 +38,8 @@ class Transolver(nn.Module):
         PinnlabError: a width that is no multiple of the heads, or an activation that does not
             exist.
     """
+
+    scattered: ClassVar[bool] = True  # nodes may be in any order, and lie anywhere
 
     width: int = 64
     depth: int = 4

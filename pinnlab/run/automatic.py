@@ -10,35 +10,25 @@ import numpy as np
 from omegaconf import DictConfig
 
 from pinnlab.core.errors import PinnlabError
-from pinnlab.equations.base import Equation
 from pinnlab.run.methods import Outcome
-from pinnlab.run.observed import Observed
-from pinnlab.run.reference import Reference, relative_l2
+from pinnlab.run.task import Task
 from pinnlab.solvers.automatic import TOLERANCES, climb
-from pinnlab.solvers.classical import Classical
 from pinnlab.solvers.gridsolution import started
 from pinnlab.train import JsonLines
 
 
-def automatic(
-    cfg: DictConfig,
-    folder: Path,
-    equation: Equation,
-    observed: Observed | None,
-    solver: Classical | None,
-    coordinates: Mapping[str, np.ndarray],
-    reference: Reference,
-) -> Outcome:
+def automatic(cfg: DictConfig, folder: Path, task: Task) -> Outcome:
     """Climb the ladder of :func:`pinnlab.solvers.automatic.climb`; each rung is logged.
 
     Raises:
         PinnlabError: something to learn from observations, which needs a network.
     """
-    if observed is not None or cfg.infer:
+    if task.observed is not None or cfg.infer:
         raise PinnlabError(
             f"method={cfg.method} solves an equation that is wholly given; this experiment learns "
             "from observations: use method=pinn"
         )
+    equation, coordinates, reference = task.equation, task.coordinates, task.reference
     times = list(coordinates[equation.domain.time]) if equation.domain.time else []
     (folder / "log.jsonl").unlink(missing_ok=True)  # a climb is too short to be continued
     log, history, rung = JsonLines(folder / "log.jsonl"), [], None
@@ -49,8 +39,7 @@ def automatic(
         if rung.change is not None:
             record["change"] = dict(rung.change)
         if reference.values:
-            each = [relative_l2(values[name], truth) for name, truth in reference.values.items()]
-            record["metrics"] = {"relative_l2": max(each)}
+            record["metrics"] = {"relative_l2": max(reference.relative_l2(values).values())}
         log(record)
         history.append(record)
         if not cfg.quiet:

@@ -268,6 +268,7 @@ def build_phases(cfg: DictConfig, given: Any, key: str) -> tuple[Phase, ...]:
                 points=one.get("points", 1000),
                 sampler=instantiate(one.get("sampler", cfg.sampler), "sampler"),
                 resample=one.get("resample", 0),
+                minibatch=one.get("minibatch", 0),
                 reach=one.get("reach", 1.0),
                 until=one.get("until", 0.0),
                 set=dict(one.get("set", {})),

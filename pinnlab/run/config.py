@@ -32,6 +32,7 @@ class Schema:
     priors: dict[str, Any] = field(default_factory=dict)
     observations: dict[str, Any] | None = None
     method: str = "pinn"
+    operator: dict[str, Any] | None = None
     classical: dict[str, Any] | None = None
     certificate: bool = True
     baselines: dict[str, Any] = field(default_factory=dict)

@@ -21,21 +21,29 @@ from pinnlab.io import (
     write_text,
     write_zarr,
 )
+from pinnlab.models.storage import save_reading
 from pinnlab.run import certificate, machine
 from pinnlab.run.automatic import automatic
 from pinnlab.run.build import build_equation, instantiate
 from pinnlab.run.compose import saved
 from pinnlab.run.config import decisive, fingerprint
 from pinnlab.run.gates import Gate, judge, make_gates
-from pinnlab.run.methods import Outcome, build, classical, pinn
-from pinnlab.run.outputs import Result, dataset, output_coordinates, readable
-from pinnlab.run.reference import Reference, make_reference, relative_l2
-from pinnlab.run.synthetic import make_observed
+from pinnlab.run.methods import Outcome, classical, pinn
+from pinnlab.run.operators import operator
+from pinnlab.run.outputs import Result, dataset, readable
+from pinnlab.run.prepare import make_task
+from pinnlab.run.reference import Reference, relative_l2
+from pinnlab.run.task import Task
 from pinnlab.run.tell import tell
 from pinnlab.solvers.automatic import TOLERANCES
 from pinnlab.train import JsonLines
 
-METHODS = {"pinn": pinn, "classical": classical, **dict.fromkeys(TOLERANCES, automatic)}
+METHODS = {
+    "pinn": pinn,
+    "operator": operator,
+    "classical": classical,
+    **dict.fromkeys(TOLERANCES, automatic),
+}
 FORMATS = {"netcdf": ("dataset.nc", write_netcdf), "zarr": ("dataset.zarr", write_zarr)}
 
 
@@ -59,34 +67,21 @@ def run(cfg: DictConfig, folder: Path) -> dict[str, Any]:
     machine.use_compilation_cache()
     with precision(cfg.precision):
         equation = build_equation(cfg)
-        observed = None
-        if cfg.observations is not None:
-            given = OmegaConf.to_container(cfg.observations, resolve=True)
-            observed = make_observed(equation, given)  # type: ignore[arg-type]
-        solver = instantiate(cfg.classical, "classical") if cfg.classical else None
+        task = make_task(cfg, equation, lambda: write_text(folder / "config.yaml", config))
         gates = make_gates(cfg.gate)
-        coordinates = output_coordinates(equation, cfg.output, observed)
-        if cfg.method == "pinn":
-            build(cfg, equation, observed)  # what is wrong shows before the reference is computed
-        elif cfg.method == "classical" and solver is None:
-            raise PinnlabError("method=classical: this experiment names no solver (classical)")
-        write_text(folder / "config.yaml", config)
-        truth = observed.truth if observed is not None else {}
-        reference = make_reference(equation.replace(**truth), solver, coordinates)
         for gate in gates:
-            choose("metric (gate)", gate.metric, _metrics(cfg, equation, reference, observed))
-        baselines = _baselines(cfg, equation, observed)
-        outcome = METHODS[cfg.method](
-            cfg, folder, equation, observed, solver, coordinates, reference
-        )
-    result = _result(outcome, coordinates, reference, observed)
-    metrics = measure(result, reference)
-    estimated = certificate.estimate(cfg, outcome, coordinates)
+            choose("metric (gate)", gate.metric, _metrics(cfg, task))
+        baselines = _baselines(cfg, task)
+        outcome = METHODS[cfg.method](cfg, folder, task)
+    result = _result(outcome, task)
+    metrics = measure(result, task.reference)
+    estimated = certificate.estimate(cfg, outcome, task.coordinates)
     if isinstance(estimated, certificate.Certificate):
         result.estimated = estimated.error
-    summary = _summary(cfg, config, outcome, metrics, reference, gates)
+    summary = _summary(cfg, config, outcome, metrics, task.reference, gates)
     summary["estimated_error"] = certificate.said(estimated, outcome, metrics)
     summary["baselines"] = baselines
+    truth = task.observed.truth if task.observed is not None else {}
     for name in truth.keys() & summary["learned"].keys():
         summary["learned"][name]["truth"] = truth[name]
     _write(cfg, folder, config, result, outcome, summary)
@@ -109,22 +104,22 @@ def check_same(cfg: DictConfig, folder: Path) -> None:
         )
 
 
-def _metrics(cfg: DictConfig, equation: Any, reference: Reference, observed: Any) -> list[str]:
+def _metrics(cfg: DictConfig, task: Task) -> list[str]:
     """The names of what will be measured."""
-    blank = Result(equation, {}, reference.values, reference.values, observed=observed)
+    values = task.reference.values
+    blank = Result(task.equation, {}, values, values, observed=task.observed)
     blank.learned = {name: (np.ones(()),) * 3 for name in cfg.infer}
-    blank.at_observations = observed.values if observed is not None else None
-    return list(measure(blank, reference))
+    blank.at_observations = task.observed.values if task.observed is not None else None
+    return list(measure(blank, task.reference))
 
 
-def _result(
-    outcome: Outcome, coordinates: Mapping[str, np.ndarray], reference: Reference, observed: Any
-) -> Result:
+def _result(outcome: Outcome, task: Task) -> Result:
+    observed = task.observed
     result = Result(
         outcome.equation,
-        coordinates,
+        task.coordinates,
         outcome.values,
-        reference.values,
+        task.reference.values,
         outcome.residual,
         outcome.spread,
         outcome.learned,
@@ -133,22 +128,27 @@ def _result(
     if observed is not None:
         there = dict(zip(observed.coordinates, np.ix_(*observed.coordinates.values()), strict=True))
         result.at_observations = np.asarray(outcome.reading(observed.variable, **there))
+    if task.members is not None:
+        result.inputs, result.nodes = task.members.shown(), task.members.nodes
     return result
 
 
 def measure(result: Result, reference: Reference) -> dict[str, float]:
     """Error norms against the reference and at the observations, by readable names.
 
-    ``relative_l2`` and ``max_error`` without a name stand for the worst variable;
+    ``relative_l2`` (of the members of a family, their mean), ``one_step`` (the same after the first
+    step of a roll-out) and ``max_error`` without a name stand for the worst variable;
     ``parameter_NAME`` is the relative error of a learned parameter where the truth is declared.
     """
     found: dict[str, float] = {}
-    for symbol, truth in reference.values.items():
+    for symbol, error in reference.relative_l2(result.values).items():
         name = readable(symbol, result.equation.variables[symbol])
-        error = result.values[symbol] - truth
-        found[f"relative_l2_{name}"] = relative_l2(result.values[symbol], truth)
-        found[f"max_error_{name}"] = float(np.abs(error).max())
-    for kind in ("relative_l2", "max_error"):
+        found[f"relative_l2_{name}"] = error
+        difference = result.values[symbol] - reference.values[symbol]
+        found[f"max_error_{name}"] = float(np.abs(difference).max())
+    for symbol, error in reference.one_step(result.values).items():
+        found[f"one_step_{readable(symbol, result.equation.variables[symbol])}"] = error
+    for kind in ("relative_l2", "max_error", "one_step"):
         each = [value for key, value in found.items() if key.startswith(kind)]
         if each:
             found[kind] = max(each)
@@ -202,14 +202,15 @@ def _summary(
         "conclusion": cfg.conclusion,
         "signal": outcome.signal,
         "config_sha256": fingerprint(cfg),
+        **outcome.more,
     }
 
 
-def _baselines(cfg: DictConfig, equation: Any, observed: Any) -> dict[str, Any]:
+def _baselines(cfg: DictConfig, task: Task) -> dict[str, Any]:
     return {
-        name: instantiate(node, f"baselines.{name}")(equation, observed)
+        name: instantiate(node, f"baselines.{name}")(task.equation, task.observed)
         for name, node in cfg.baselines.items()
-        if observed is not None
+        if task.observed is not None
     }
 
 
@@ -223,11 +224,10 @@ def _write(
 ) -> None:
     """Solution, dataset, summary and figures, each whole or not at all."""
     from pinnlab.io.provenance import provenance
-    from pinnlab.run.solution import Solution
 
     if outcome.parameters:
-        facts = {"config": config, "norms": summary["norms"]}
-        Solution(outcome.equation, outcome.reading, facts).save(folder / "solution.safetensors")
+        facts = {"config": config, "norms": summary["norms"], "license": cfg.license}
+        save_reading(outcome.reading, folder / "solution.safetensors", facts)
     flat = {key: value for key, value in summary["norms"].items()}
     flat |= {f"reference_floor_{name}": value for name, value in summary["floor"].items()}
     attributes = provenance(

@@ -22,11 +22,11 @@ from pinnlab.run.config import fingerprint
 from pinnlab.run.memory import check_memory
 from pinnlab.run.observed import Observed
 from pinnlab.run.plan import Plan, make_plan
-from pinnlab.run.reference import Reference, relative_l2
+from pinnlab.run.reference import Reference
 from pinnlab.run.signals import stopping
 from pinnlab.run.sized import sized_phases
 from pinnlab.run.solution import trained
-from pinnlab.solvers.classical import Classical
+from pinnlab.run.task import Task
 from pinnlab.solvers.gridsolution import started
 from pinnlab.train import Checkpoint, JsonLines, ProgressBar, Training
 from pinnlab.train.legs import check
@@ -52,6 +52,7 @@ class Outcome:
     stopped: str = "done"
     signal: int | None = None
     error: Exception | None = None
+    more: dict[str, Any] = field(default_factory=dict)  # for the summary
 
     def learned_summary(self) -> dict[str, Any]:
         """Learned parameters as plain numbers: value, lower and upper end of the interval."""
@@ -62,16 +63,9 @@ class Outcome:
         return made
 
 
-def classical(
-    cfg: DictConfig,
-    folder: Path,
-    equation: Equation,
-    observed: Observed | None,
-    solver: Classical | None,
-    coordinates: Mapping[str, np.ndarray],
-    reference: Reference,
-) -> Outcome:
+def classical(cfg: DictConfig, folder: Path, task: Task) -> Outcome:
     """Solve with the experiment's classical solver."""
+    equation, coordinates, solver = task.equation, task.coordinates, task.solver
     assert solver is not None
     times = list(coordinates[equation.domain.time]) if equation.domain.time else []
     begun = time.monotonic()
@@ -115,23 +109,14 @@ def build(cfg: DictConfig, equation: Equation, observed: Observed | None) -> Pla
     return plan
 
 
-def pinn(
-    cfg: DictConfig,
-    folder: Path,
-    equation: Equation,
-    observed: Observed | None,
-    solver: Classical | None,
-    coordinates: Mapping[str, np.ndarray],
-    reference: Reference,
-) -> Outcome:
+def pinn(cfg: DictConfig, folder: Path, task: Task) -> Outcome:
     """Train a network, continuing from the folder's checkpoint if there is one."""
-    plan = build(cfg, equation, observed)
+    equation, coordinates = task.equation, task.coordinates
+    plan = build(cfg, equation, task.observed)
     if not cfg.quiet:
         print(check_memory(plan), flush=True)
-    trainer, monitor = plan.trainer, _monitor(plan, coordinates, reference)
-    path = folder / "checkpoint.safetensors"
-    checkpoint = Checkpoint(path, fingerprint(cfg), cfg.checkpoint_seconds)
-    done, error, number = _fit(plan, checkpoint, folder, monitor, quiet=cfg.quiet)
+    trainer, monitor = plan.trainer, _monitor(plan, coordinates, task.reference)
+    done, error, number = fit(plan, cfg, folder, monitor)
     made = plan.reading(done.legs)
     tensor = dict(zip(coordinates, np.ix_(*coordinates.values()), strict=True))
     members = {name: made.members(name, **tensor) for name in equation.variables}
@@ -155,21 +140,20 @@ def pinn(
     )
 
 
-def _fit(
-    plan: Plan,
-    checkpoint: Checkpoint,
-    folder: Path,
-    monitor: Any,
-    quiet: bool,
+def fit(
+    plan: Plan, cfg: DictConfig, folder: Path, monitor: Any
 ) -> tuple[Training, DivergenceError | None, int | None]:
-    """Fit with log, progress bar and signals; a diverged training gives its last good state.
+    """Fit with checkpoints, log, progress bar and signals; a diverged training gives its last good
+    state.
 
     The last of the three is the number of the signal that came.
     """
+    path = folder / "checkpoint.safetensors"
+    checkpoint = Checkpoint(path, fingerprint(cfg), cfg.checkpoint_seconds)
     trainer, counters = plan.trainer, checkpoint.counters()
     log = JsonLines(folder / "log.jsonl")
     log.rewind(counters["step"] if counters else 0)
-    bar = None if quiet else ProgressBar(trainer.steps_of(plan.legs), trainer.budget)
+    bar = None if cfg.quiet else ProgressBar(trainer.steps_of(plan.legs), trainer.budget)
 
     def report(record: Mapping[str, Any]) -> None:
         log(record)
@@ -200,7 +184,7 @@ def _monitor(plan: Plan, coordinates: Mapping[str, np.ndarray], reference: Refer
             there[time] = there[time][known]
             truth = {name: np.compress(known, v, axis=dim) for name, v in truth.items()}
         values = reading.on(there)
-        error = max(relative_l2(values[name], v) for name, v in truth.items())
+        error = max(replace(reference, values=truth).relative_l2(values).values())
         return {"relative_l2" if whole else "relative_l2_so_far": error}
 
     return metrics

@@ -51,7 +51,7 @@ class Observed:
         return {k: float(np.sqrt(square[part].mean())) for k, part in parts.items() if part.any()}
 
 
-def data_file(name: str) -> Path:
+def data_file(name: str, key: str = "observations.file") -> Path:
     """A data file: as given, in the working directory, or among the package's own.
 
     Raises:
@@ -62,7 +62,7 @@ def data_file(name: str) -> Path:
     for folder in folders:
         if (folder / name).exists():
             return folder / name
-    raise PinnlabError(f"observations.file: there is no '{name}' here or among pinnlab's own data")
+    raise PinnlabError(f"{key}: there is no '{name}' here or among pinnlab's own data")
 
 
 def read_observed(

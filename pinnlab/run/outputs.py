@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from pinnlab.core.domain import Axis, Domain
+from pinnlab.core.domain import Domain
 from pinnlab.core.errors import PinnlabError, choose
 from pinnlab.core.parameters import Profile
 from pinnlab.core.variables import Variable
 from pinnlab.equations.base import Equation
 from pinnlab.io import Coordinate, Quantity, build_dataset, midpoint_bounds
+from pinnlab.io.ugrid import MeshNodes
+from pinnlab.run import instances
 from pinnlab.run.observed import Observed
 
 _GEOGRAPHIC = {"latitude": "Y", "longitude": "X"}
@@ -22,7 +24,11 @@ _GEOGRAPHIC = {"latitude": "Y", "longitude": "X"}
 
 @dataclass
 class Result:
-    """Everything that goes into a dataset; arrays are on the tensor of ``coordinates``."""
+    """Everything that goes into a dataset; arrays are on the tensor of ``coordinates``.
+
+    Where there are ``inputs``, all arrays have the members of a family first, and the ``nodes`` of
+    their meshes last, if they lie on some.
+    """
 
     equation: Equation
     coordinates: Mapping[str, np.ndarray]
@@ -34,6 +40,8 @@ class Result:
     observed: Observed | None = None
     at_observations: np.ndarray | None = None
     estimated: Mapping[str, np.ndarray] = field(default_factory=dict)
+    inputs: Mapping[str, np.ndarray] = field(default_factory=dict)
+    nodes: MeshNodes | None = None
 
 
 def output_coordinates(
@@ -67,35 +75,43 @@ def readable(symbol: str, variable: Variable) -> str:
 
 def dataset(result: Result, attributes: Mapping[str, Any]) -> xr.Dataset:
     """The dataset of a run (DESIGN: names, units, bounds and provenance by construction)."""
-    epoch = result.observed.epoch if result.observed else ""
-    names = {a: _shown_name(a, result.equation.domain, epoch) for a in result.coordinates}
+    domain, seen = result.equation.domain, result.observed
+    epoch, site = (seen.epoch, seen.site) if seen else ("", None)
+    names = {a: axis_name(a, domain, epoch) for a in result.coordinates}
     coordinates = [
-        _coordinate(names[a], result.equation.domain[a], values, a, result.equation.domain, epoch)
-        for a, values in result.coordinates.items()
+        _coordinate(names[a], values, a, domain, epoch) for a, values in result.coordinates.items()
     ]
     dims = tuple(names.values())
     quantities: list[Quantity] = []
-    for symbol in result.equation.variables:
+    if result.inputs:
+        coordinates.append(instances.coordinate(result.inputs))
+        quantities += instances.quantities(result.equation, result.inputs, dims)
+        dims = (instances.DIM, *dims)
+    for symbol in result.values:
         quantities += _variable(result, symbol, dims)
     for name, interval in result.learned.items():
         quantities += _parameter(result.equation, name, interval, names)
-    if result.observed is not None:
-        more, seen = _observations(result, names)
-        coordinates, quantities = coordinates + more, quantities + seen
-    site = result.observed.site if result.observed else None
-    return build_dataset(coordinates, quantities, attributes, site)
+    if seen is not None:
+        more, values = _observations(result, names)
+        coordinates, quantities = coordinates + more, quantities + values
+    made = build_dataset(coordinates, quantities, attributes, site)
+    return made if result.nodes is None else result.nodes.onto(made, instances.DIM)
 
 
-def _shown_name(name: str, domain: Domain, epoch: str) -> str:
+def axis_name(name: str, domain: Domain, epoch: str = "") -> str:
+    """The name of an axis in files."""
     if name == domain.time and epoch:
         return "time"
-    shown = domain[name].shown
+    shown = domain[name].shown if name in domain.axes else None
     return shown.name if shown else name
 
 
 def _coordinate(
-    name: str, axis: Axis, values: np.ndarray, symbol: str, domain: Domain, epoch: str
+    name: str, values: np.ndarray, symbol: str, domain: Domain, epoch: str
 ) -> Coordinate:
+    if symbol not in domain.axes:
+        return Coordinate(name, values, "1", name)
+    axis = domain[symbol]
     bounds = midpoint_bounds(values, axis.lower, axis.upper) if values.size > 1 else None
     if symbol == domain.time and epoch:
         return Coordinate(name, values, "s", "time", "time", "T", bounds=bounds, epoch=epoch)
@@ -115,7 +131,7 @@ def _coordinate(
 
 def _variable(result: Result, symbol: str, dims: tuple[str, ...]) -> list[Quantity]:
     variable = result.equation.variables[symbol]
-    name, long_name = readable(symbol, variable), variable.long_name
+    name, long_name, values = readable(symbol, variable), variable.long_name, result.values[symbol]
     ancillary = [
         f"{name}_{kind}"
         for kind, there in (
@@ -130,7 +146,7 @@ def _variable(result: Result, symbol: str, dims: tuple[str, ...]) -> list[Quanti
         Quantity(
             name,
             dims,
-            result.values[symbol],
+            values,
             variable.units,
             long_name,
             variable.standard_name,
@@ -156,13 +172,15 @@ def _variable(result: Result, symbol: str, dims: tuple[str, ...]) -> list[Quanti
             Quantity(
                 f"{name}_error",
                 dims,
-                result.values[symbol] - truth,
+                values - truth,
                 variable.units,
                 f"error of {long_name}",
                 temperature=difference,
                 coverage="qualityInformation",
             )
         )
+        if result.inputs:
+            made.append(instances.errors(name, long_name, values, truth, result.nodes))
     if symbol in result.estimated:
         made.append(
             Quantity(
@@ -240,7 +258,7 @@ def _observations(
         same = np.array_equal(values, result.coordinates[axis])
         dims.append(names[axis] if same else f"{names[axis]}_observed")
         if not same:
-            made = _coordinate(dims[-1], domain[axis], values, axis, domain, "")
+            made = _coordinate(dims[-1], values, axis, domain, "")
             more.append(replace(made, long_name=f"{made.long_name} of the sensors", bounds=None))
     variable = result.equation.variables[seen.variable]
     name, units = readable(seen.variable, variable), variable.units

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from pinnlab.core import scores
 from pinnlab.core.precision import precision
 from pinnlab.equations.base import Equation
 from pinnlab.solvers.classical import Classical
@@ -20,12 +21,34 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Reference:
-    """Values on the output grid with their measured floor (relative L2 for each variable)."""
+    """Values on the output grid with their measured floor (relative L2 for each variable); of
+    *many* solutions on the first axis, if an operator is tested, and at the start and the end of
+    each step on the second one, if it is *stepped*."""
 
     name: str
     values: Arrays = field(default_factory=dict)
     floor: dict[str, float] = field(default_factory=dict)
     classical: dict[str, Any] = field(default_factory=dict)
+    many: bool = False
+    stepped: bool = False
+
+    def one_step(self, values: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """The same at the end of the first step; nothing where there are no steps."""
+        if not self.stepped:
+            return {}
+        first = {name: truth[:, 1] for name, truth in self.values.items()}
+        made = replace(self, values=first, stepped=False)
+        return made.relative_l2({name: values[name][:, 1] for name in first})
+
+    def relative_l2(self, values: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """The relative L2 error of each variable; where *many* solutions are on the first axis,
+        the mean over them."""
+        if not self.many:
+            return {name: relative_l2(values[name], truth) for name, truth in self.values.items()}
+        each = {
+            name: scores.relative_l2(values[name], truth) for name, truth in self.values.items()
+        }
+        return {name: float(errors.mean()) for name, errors in each.items()}
 
 
 def relative_l2(a: np.ndarray, b: np.ndarray) -> float:

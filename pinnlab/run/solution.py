@@ -13,9 +13,13 @@ from pinnlab.core.errors import PinnlabError
 from pinnlab.core.field import Field
 from pinnlab.core.parameters import Profile
 from pinnlab.equations.base import Equation
+from pinnlab.models.cloudmodel import CloudReading
+from pinnlab.models.operatorreading import OperatorReading
 from pinnlab.models.reading import NetworkReading
 from pinnlab.models.storage import load_reading, save_reading
 from pinnlab.models.windows import WindowedReading
+from pinnlab.run.meshsolution import MeshSolution
+from pinnlab.run.operatorsolution import OperatorSolution
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,14 +84,19 @@ def trained(reading: NetworkReading, facts: Mapping[str, Any]) -> Solution:
     return Solution(reading.equation.replace(**means), reading, facts)
 
 
-def load(path: str | Path) -> Solution:
-    """Read a solution that was saved, or that a run left in its folder.
+def load(path: str | Path) -> Any:
+    """Read a :class:`Solution` or :class:`~.operatorsolution.OperatorSolution` that was saved, or
+    that a run left in its folder.
 
     Raises:
         PinnlabError: the file is missing, damaged, or needs a class that cannot be imported.
     """
     path = Path(path)
     reading, facts = load_reading(path / "solution.safetensors" if path.is_dir() else path)
+    if isinstance(reading, CloudReading):
+        return MeshSolution(reading, facts)
+    if isinstance(reading, OperatorReading):
+        return OperatorSolution(reading, facts)
     if isinstance(reading, WindowedReading):
         return Solution(reading.equation, reading, facts)
     return trained(reading, facts)

@@ -77,6 +77,21 @@ def compare(arguments: Sequence[str]) -> int:
     return 0
 
 
+def export(arguments: Sequence[str]) -> int:
+    """Write a run's trained operator as a StableHLO program."""
+    given = _parsed("export", arguments, run={}, file={"nargs": "?"})
+    from pinnlab.run.operatorsolution import OperatorSolution
+    from pinnlab.run.solution import load
+
+    solution, run = load(given.run), Path(given.run)
+    if not isinstance(solution, OperatorSolution):
+        raise PinnlabError(f"export: '{given.run}' is no trained operator (method=operator)")
+    beside = (run if run.is_dir() else run.parent) / "operator.stablehlo"
+    for path in solution.export(given.file or beside):
+        print(path)
+    return 0
+
+
 # Of the table's columns those that fit a terminal; the file has them all
 _SHOWN = ("experiment", "metric", "at_most", "value", "within_seconds", "seconds", "passed")
 
@@ -139,4 +154,5 @@ VERBS: dict[str, Verb] = {
     "resume": resume,
     "plot": plot,
     "compare": compare,
+    "export": export,
 }

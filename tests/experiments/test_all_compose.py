@@ -61,7 +61,8 @@ def test_it_composes_and_is_built(name, tmp_path):
     equation = build_equation(cfg)
     assert isinstance(equation, Equation)
     assert make_gates(cfg.gate), "every experiment says what it must reach"
-    assert set(cfg.output) == set(equation.domain.axes)
+    if cfg.method != "operator":  # whose grid is that of its test
+        assert set(cfg.output) == set(equation.domain.axes)
     if cfg.method == "pinn":
         assert build_trainer(cfg).steps > 0
 

@@ -153,7 +153,10 @@ def test_a_file_cannot_make_loading_call_a_function(tmp_path):
 
     def call(text):
         described = json.loads(text)
-        described["equation"] = {"class": "os:mkdir", "fields": {"path": str(trace)}}
+        described["reading"]["fields"]["equation"] = {
+            "class": "os:mkdir",
+            "fields": {"path": str(trace)},
+        }
         return json.dumps(described)
 
     rewritten(path, call)

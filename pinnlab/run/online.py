@@ -1,0 +1,213 @@
+"""Members drawn at random, with classical solutions made while the operator is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import jax
+import numpy as np
+
+from pinnlab.core.errors import PinnlabError, choose
+from pinnlab.core.grid import Grid
+from pinnlab.core.precision import precision
+from pinnlab.core.scores import relative_l2
+from pinnlab.equations.base import Equation
+from pinnlab.equations.family import Family
+from pinnlab.models.operatorreading import OperatorReading
+from pinnlab.run import scored
+from pinnlab.run.build import instantiate
+from pinnlab.run.members import Arrays, Members, Part, make_grid, make_part, whole_number
+from pinnlab.run.reference import Reference
+from pinnlab.sampling import RandomFunction
+from pinnlab.solvers.classical import Classical
+from pinnlab.solvers.pairs import Pairs, timed
+from pinnlab.terms.base import Batch, Term
+from pinnlab.terms.instances import INPUT, SOLUTION, PairTerm
+
+TEST = 20_000_003  # the key of the members that no seed trains on
+KINDS = ("initial", "parameters")
+_KEYS = (*KINDS, "inputs", "grid", "schemes", "outputs", "data", "physics", "test", "resolutions")
+
+
+@dataclass(frozen=True, eq=False)
+class OnlineMembers(Members):
+    """Members whose inputs are random functions, solved by a classical solver.
+
+    Arguments:
+        pairs: random inputs and their classical solutions, on the grid of the test.
+        data: settings of the pairs that are trained on, or None.
+        physics: settings of the residual that is trained on, or None.
+        count: members of the test.
+        outputs: the variables that are learned.
+        resolutions: factors of the grid on which it is tested as well.
+    """
+
+    pairs: Pairs
+    data: Part | None
+    physics: Part | None
+    count: int
+    outputs: tuple[str, ...]
+    resolutions: tuple[float, ...] = ()
+
+    @property
+    def family(self) -> Family:  # type: ignore[override]
+        return self.pairs.family
+
+    @property
+    def grid(self) -> Grid:  # type: ignore[override]
+        return self.pairs.grid
+
+    def terms(self) -> list[Term]:
+        made: list[Term] = []
+        if self.data is not None:
+            drawn = Drawn(replace(self.pairs, grid=self.data.grid), self.data.count, self.outputs)
+            term = PairTerm(self.family, self.data.grid, drawn, share=self.data.share)
+            made.append(term)
+        if self.physics is not None:
+            drawn = Drawn(self.pairs, self.physics.count)
+            made.append(self.physics.residual(self.family, drawn))
+        return made
+
+    def test(self) -> Arrays:
+        with precision("float64"):
+            made = jax.jit(self.pairs.sample, static_argnums=1)(jax.random.key(TEST), self.count)
+            return jax.tree.map(np.asarray, made)
+
+    def reference(self, inputs: Mapping[str, Any]) -> Reference:
+        """The refined classical solutions of the test, their floor, and the classical ones'
+        seconds. The floor is the mean over the members of the relative change between the two."""
+        solver = self.pairs.solver
+        with precision("float64"):
+            fine, _ = timed(replace(self.pairs, solver=solver.refined()), inputs)
+            coarse, seconds = timed(self.pairs, inputs)
+        floor = {n: float(relative_l2(coarse[n], fine[n]).mean()) for n in self.outputs}
+        said = {"solver": type(solver).__name__, "seconds": seconds, "relative_l2": floor}
+        shape = tuple(map(len, self.coordinates().values()))
+        values = {n: fine[n].reshape(-1, *shape) for n in self.outputs}
+        return Reference(f"{type(solver).__name__}, refined", values, floor, said, many=True)
+
+    def scores(
+        self, reference: Reference, reading: OperatorReading, values: Arrays, seconds: float
+    ) -> dict[str, Any]:
+        """When the training has paid, and errors on grids of other sizes."""
+        inputs, own = self.test(), scored.seconds_per_solve(reading, self.pairs)
+        error = max(reference.relative_l2(values).values())
+        paid = scored.paid(self.pairs, reading, inputs, reference.values, error, seconds, own)
+        transfer = scored.transfer(self.pairs, reading, self.outputs, self.resolutions)
+        return {"seconds_per_solve": own, "resolution": transfer, **paid}
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Columns of random members: new ones, or for steps out of the first *count*.
+
+    Arguments:
+        pairs: what they are drawn from.
+        count: how many there are; 0 for ever new ones.
+        solutions: the variables of which solutions are wanted.
+    """
+
+    pairs: Pairs
+    count: int = 0
+    solutions: tuple[str, ...] = ()
+
+    def __call__(self, key: Any, n: int, step: bool) -> Batch:
+        if not (step and self.count):
+            return self._columns(jax.random.split(key, n))
+        turns = -(-n // self.count)
+        orders = [jax.random.permutation(k, self.count) for k in jax.random.split(key, turns)]
+        some = jax.numpy.concatenate(orders)[:n]
+        return jax.tree.map(lambda column: jax.numpy.asarray(column)[some], self._first)
+
+    def _columns(self, keys: Any) -> Batch:
+        inputs = self.pairs.at(keys)
+        found = self.pairs.solve(inputs) if self.solutions else {}
+        made = {INPUT + name: values for name, values in inputs.items()}
+        return made | {SOLUTION + name: found[name] for name in self.solutions}
+
+    @cached_property
+    def _first(self) -> dict[str, np.ndarray]:
+        """The first *count* members, solved once."""
+        with jax.ensure_compile_time_eval():
+            keys = jax.random.split(jax.random.key(TEST + 1), self.count)
+            return jax.tree.map(np.asarray, jax.jit(self._columns)(keys))
+
+
+def make_online(given: Mapping[str, Any], equation: Equation, solver: Classical | None) -> Members:
+    """What ``operator`` says of members that are drawn at random.
+
+    Raises:
+        PinnlabError: an unknown key, nothing that differs, no solver, or nothing to train on.
+    """
+    for key in given:
+        choose("key of operator", str(key), _KEYS)
+    if solver is None:
+        raise PinnlabError("operator: name the solver of its pairs and of the test (classical)")
+    pairs = make_pairs(given, equation, solver)
+    more = {"data": (), "physics": ("norm",)}
+    data, physics = (
+        make_part(given[kind], equation, pairs.grid, f"operator.{kind}", more[kind])
+        if kind in given
+        else None
+        for kind in more
+    )
+    if data is None and physics is None:
+        raise PinnlabError(
+            "operator: nothing to train on; give operator.data={} (pairs by the classical solver), "
+            "operator.physics={} (the equation's residual), or both"
+        )
+    outputs = make_outputs(given, equation, physics is not None)
+    count = whole_number(given.get("test", 100), "operator.test")
+    return OnlineMembers(pairs, data, physics, count, outputs, _resolutions(given, pairs))
+
+
+def _resolutions(given: Mapping[str, Any], pairs: Pairs) -> tuple[float, ...]:
+    factors = given.get("resolutions", [])
+    if not isinstance(factors, list) or not all(isinstance(f, (int, float)) for f in factors):
+        raise PinnlabError(
+            f"operator.resolutions: give factors of the grid's points, as [0.5, 2], not {factors!r}"
+        )
+    for factor in factors:
+        try:
+            scored.resized(pairs, factor)
+        except PinnlabError as error:
+            raise PinnlabError(f"operator.resolutions, {factor:g}: {error}") from error
+    return tuple(factors)
+
+
+def make_pairs(given: Mapping[str, Any], equation: Equation, solver: Classical) -> Pairs:
+    """Random inputs and the grids that ``operator`` names."""
+    kinds = {kind: tuple(given.get(kind, {})) for kind in KINDS}
+    counts, schemes = given.get("grid", {}), given.get("schemes", {})
+    grid = make_grid(equation, counts, schemes, "operator.grid")
+    space = {a: n for a, n in counts.items() if a in equation.domain.space}
+    sampled = given.get("inputs") or space or counts
+    family = Family(equation, make_grid(equation, sampled, schemes, "operator.inputs"), **kinds)
+    inputs = {
+        name: _random(node, f"operator.{kind}.{name}")
+        for kind in kinds
+        for name, node in given.get(kind, {}).items()
+    }
+    return Pairs(family, inputs, solver, grid)
+
+
+def make_outputs(given: Mapping[str, Any], equation: Equation, all_of_them: bool) -> tuple:
+    """The variables that are learned: those named, else all where the residual needs them, else
+    those that evolve, as others follow from them."""
+    known = equation.variables
+    if given.get("outputs"):
+        return tuple(choose("variable (operator.outputs)", n, known) for n in given["outputs"])
+    evolving = tuple(name for name in known if known[name].order)
+    return evolving if evolving and not all_of_them else known.names
+
+
+def _random(node: Any, key: str) -> RandomFunction:
+    made = instantiate(node, key)
+    if not isinstance(made, RandomFunction):
+        raise PinnlabError(
+            f"{key}: {type(made).__name__} is no random function of pinnlab.sampling"
+        )
+    return made

@@ -1,0 +1,66 @@
+"""Training columns of operators that step in time: windows of trajectories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pinnlab.run.members import Arrays
+from pinnlab.run.online import TEST
+from pinnlab.terms.base import Batch
+from pinnlab.terms.instances import INPUT, SOLUTION
+
+if TYPE_CHECKING:
+    from pinnlab.run.rollouts import Trajectories
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Columns of some steps out of trajectories: new ones, or for training steps out of the first
+    ``members.data.count``."""
+
+    members: Trajectories
+
+    def __call__(self, key: Any, n: int, step: bool) -> Batch:
+        members, keys = self.members, jax.random.split(key)
+        each = members.length - members.unroll + 1  # windows of a trajectory
+        if step and members.data.count:
+            made = {name: jnp.asarray(column) for name, column in self._first.items()}
+        else:
+            made = self._trajectories(jax.random.split(keys[0], -(-n // each)))
+        count = next(iter(made.values())).shape[0]
+        turns = -(-n // (count * each))
+        orders = [jax.random.permutation(k, count * each) for k in jax.random.split(keys[1], turns)]
+        which, at = jnp.divmod(jnp.concatenate(orders)[:n], each)
+        return self._cut(made, which, at)
+
+    def _cut(self, made: Batch, which: Any, at: Any) -> Batch:
+        """The windows of trajectories *which* that begin *at* these steps."""
+        later = at[:, None] + jnp.arange(1, self.members.unroll + 1)
+        columns = {}
+        for name, values in made.items():
+            if name not in self.members.family.initial:
+                columns[INPUT + name] = values[which]
+                continue
+            columns[INPUT + name] = values[which, at]
+            if name in self.members.outputs:
+                columns[SOLUTION + name] = values[which[:, None], later]
+        return columns
+
+    def _trajectories(self, keys: Any) -> dict[str, Any]:
+        """(N, length + 1, *grid) states, and the other inputs as they are."""
+        members = self.members
+        inputs = members.begun(keys)
+        found = members.over(members.length).solve(inputs)
+        return {**inputs, **{name: found[name] for name in members.family.initial}}
+
+    @cached_property
+    def _first(self) -> Arrays:
+        with jax.ensure_compile_time_eval():
+            keys = jax.random.split(jax.random.key(TEST + 1), self.members.data.count)
+            return jax.tree.map(np.asarray, jax.jit(self._trajectories)(keys))
