@@ -1,0 +1,181 @@
+"""Every operator experiment over three seeds, and data with physics against data alone.
+
+    python experiments/operators/table.py [--only darcy_operator] [--seeds 3] [--core 1] [--again]
+    python experiments/operators/table.py --physics      # 32 samples, with and without the residual
+
+Each training is a process of its own, as its yaml says, without JAX's cache of compiled programs.
+A run that has its row in results.csv (or physics.csv) is not repeated; table.csv and
+physics_table.csv are made from them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pinnlab.core.files import write_bytes
+from pinnlab.run.catalogue import experiments
+from pinnlab.run.compose import composed
+
+HERE = Path(__file__).parent
+# experiment: what gives it 32 samples, and the residual on the grid of the solutions
+FEW = {
+    "burgers_physics": "operator.data={count: 32}",
+    "diffusion_reaction_operator": "operator.data={count: 32}",
+    "poisson_operator": "operator.data={count: 32}",
+}
+ARMS = {"data": "operator.physics=null", "data and physics": "operator.physics={}"}
+Row = dict[str, Any]
+
+
+def run(name: str, seed: int, more: Sequence[str] = ()) -> Row | None:
+    """The row of one training, or None if it left no result."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", "from pinnlab.cli import main; main()"]
+        command += [f"experiment={name}", f"seed={seed}", "figures=false", "quiet=true", *more]
+        environment = os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false"}
+        command.append(f"hydra.run.dir={folder}/run")
+        ended = subprocess.run(command, capture_output=True, text=True, env=environment)
+        summary = Path(folder, "run/summary.json")
+        if not summary.exists():
+            print(f"{name}, seed {seed}: no result\n{ended.stderr}", flush=True)
+            return None
+        return row_of(name, json.loads(summary.read_text()))
+
+
+def row_of(name: str, found: Mapping[str, Any]) -> Row:
+    said, rival = found["operator"], found["operator"].get("classical", {})
+    gates = [
+        f"{g['metric']} <= {g['at_most']:g}: {'yes' if g['passed'] else 'no'}"
+        for g in found["gate"]
+    ]
+    other = "; ".join(f"{k}: {v:.2e}" for k, v in said.get("resolution", {}).items())
+    rollout = said.get("rollout", {})
+    return {
+        "experiment": name,
+        "seed": found["seed"],
+        "method": found["method"],
+        "relative_l2": f"{found['norms']['relative_l2']:.3e}",
+        "one_step": f"{found['norms']['one_step']:.3e}" if "one_step" in found["norms"] else "",
+        "floor": f"{max(found['floor'].values()):.1e}" if found["floor"] else "",
+        "seconds": found["seconds"]["total"],
+        "compile_seconds": found["seconds"]["compile"],
+        "steps": found["steps"],
+        "parameters": found["parameters"],
+        "other_resolutions": other,
+        "correlation_time": _time(rollout, "operator"),
+        "persistence_time": _time(rollout, "persistence"),
+        "drift": "; ".join(
+            f"{k}: {v:.1e}" for k, v in rollout.get("drift", {}).items() if v is not None
+        ),
+        "seconds_per_solve": _short(said.get("seconds_per_solve")),
+        "classical_solver": rival.get("solver", ""),
+        "classical_error": _short(rival.get("relative_l2")),
+        "classical_seconds_per_solve": _short(rival.get("seconds_per_solve")),
+        "break_even": _short(said.get("break_even")) or ("never" if rival else ""),
+        "gates": "; ".join(gates),
+        "cores": found["cores"],
+        "precision": found["precision"],
+        "jax": found["versions"]["jax"],
+    }
+
+
+def _time(rollout: Mapping[str, Any], who: str) -> str:
+    return f"{rollout[who]['correlation_time']:.4g}" if rollout else ""
+
+
+def _short(value: float | None) -> str:
+    return "" if value is None else f"{value:.2e}"
+
+
+def table(rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
+    """A row for each of *keys*, of all its seeds."""
+    made = []
+    for key in sorted({tuple(row[k] for k in keys) for row in rows}):
+        own = [row for row in rows if tuple(row[k] for k in keys) == key]
+        errors = [float(row["relative_l2"]) for row in own]
+        made.append(
+            {
+                **dict(zip(keys, key, strict=True)),
+                "seeds": len(own),
+                "relative_l2": f"{statistics.mean(errors):.2e}",
+                "spread": f"{max(errors) - min(errors):.1e}" if len(errors) > 1 else "",
+                "seconds": f"{statistics.mean(float(row['seconds']) for row in own):.0f}",
+                **{k: own[-1][k] for k in ("one_step", "floor", "steps", "parameters", "gates")},
+            }
+        )
+    return made
+
+
+def read(path: Path) -> list[Row]:
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write(path: Path, rows: Sequence[Row]) -> None:
+    """Write the rows, whole or not at all."""
+    lines = [list(rows[0]), *([str(row[key]) for key in rows[0]] for row in rows)]
+    quoted = ([f'"{text}"' if "," in text else text for text in line] for line in lines)
+    write_bytes(path, "".join(",".join(line) + "\n" for line in quoted).encode())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--core", type=int, help="the processor core that all runs are pinned to")
+    parser.add_argument("--again", action="store_true", help="repeat runs that have their row")
+    parser.add_argument("--physics", action="store_true", help="the comparison at 32 samples")
+    given = parser.parse_args()
+    if given.core is not None:
+        os.sched_setaffinity(0, {given.core})
+    if given.physics:
+        path, made, keys = (
+            HERE / "physics.csv",
+            HERE / "physics_table.csv",
+            ("experiment", "trained_on"),
+        )
+        jobs = [
+            (name, seed, arm, [FEW[name], change])
+            for seed in range(given.seeds)
+            for name in given.only or FEW
+            for arm, change in ARMS.items()
+        ]
+    else:
+        path, made, keys = HERE / "results.csv", HERE / "table.csv", ("experiment",)
+        names = given.only or [
+            n for n in experiments() if composed([f"experiment={n}"]).method == "operator"
+        ]
+        jobs = [(name, seed, "", []) for seed in range(given.seeds) for name in names]
+    for name, seed, arm, more in jobs:
+        known = (name, str(seed), arm)
+        rows = [r for r in read(path) if given.again is False or _key(r) != known]
+        if known in map(_key, rows):
+            continue
+        row = run(name, seed, more)
+        if row is None:
+            continue
+        row = {**row, "trained_on": arm} if arm else row
+        write(path, [*(r for r in read(path) if _key(r) != known), row])
+        write(made, table(read(path), keys))
+        print(name, seed, arm, row["relative_l2"], row["seconds"], row["gates"], flush=True)
+    print(f"-> {made}")
+
+
+def _key(row: Row) -> tuple[str, str, str]:
+    return row["experiment"], str(row["seed"]), row.get("trained_on", "")
+
+
+if __name__ == "__main__":
+    main()
