@@ -145,12 +145,9 @@ def read_mesh(ds: Any, domain: Domain, where: str) -> Mesh:
 
 def has_mesh(ds: Any, axes: Iterable[str]) -> bool:
     """Whether the coordinates *axes* in *ds* are those of nodes, not of a grid."""
-    own = [ds[axis].dims for axis in axes if axis in ds.variables]
-    return (
-        bool(own)
-        and any(axis not in dims for axis, dims in zip(axes, own, strict=False))
-        and (len({frozenset(dims) for dims in own}) == 1)
-    )
+    own = {axis: ds[axis].dims for axis in axes if axis in ds.variables}
+    alike = len({frozenset(dims) for dims in own.values()}) == 1
+    return alike and any(axis not in dims for axis, dims in own.items())
 
 
 def _node(ds: Any, dims: Sequence[str]) -> str:

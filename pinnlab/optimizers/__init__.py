@@ -4,6 +4,7 @@ from pinnlab.optimizers.base import Optimizer
 from pinnlab.optimizers.gradient import Gradient
 from pinnlab.optimizers.levenberg_marquardt import LevenbergMarquardt
 from pinnlab.optimizers.matrix_free import MatrixFree
+from pinnlab.optimizers.schedules import cosine
 from pinnlab.optimizers.soap import soap
 from pinnlab.optimizers.spring import Spring
 from pinnlab.optimizers.ss_broyden import QuasiNewton
@@ -15,5 +16,6 @@ __all__ = [
     "Optimizer",
     "QuasiNewton",
     "Spring",
+    "cosine",
     "soap",
 ]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.tri import Triangulation
 
+_BANDS = 100  # of colour
 _FACES = "face_node_connectivity"  # the role that UGRID gives to triangles and polygons
 
 
@@ -70,10 +71,9 @@ def _overview(ds: xr.Dataset, held: ranking.Held, name: str, places: list[str]) 
     row = 0.35 + panel * _aspect(ds, places)
     made = style.new_figure(width, 1.2 + 0.22 * len(lines) + row * len(picks))
     axes = made.subplots(len(picks), len(columns), squeeze=False)
-    _fill(made, axes, here, places, columns)
+    shown = _fill(made, axes, here, places, columns)
     titles = [pick.title(ds, held) for pick in picks]
     instances.name_panels(axes, columns, titles)
-    shown = {j: axes[0, j].collections[0] for j in range(len(columns))}
     instances.bars(made, axes, columns, shown, contents.title(here[name]), panel)
     made.suptitle("\n".join(lines), fontsize=style.LABEL + 1, x=0.01, ha="left")
     return made
@@ -81,17 +81,20 @@ def _overview(ds: xr.Dataset, held: ranking.Held, name: str, places: list[str]) 
 
 def _fill(
     made: Figure, axes: Any, here: xr.Dataset, places: list[str], columns: list[Panel]
-) -> None:
+) -> dict[int, Any]:
+    """All panels; by column, what its bar can show."""
+    shown = {}
     for i, line in enumerate(axes):
         triangles = _triangles(here, i, places)
         for j, (ax, column) in enumerate(zip(line, columns, strict=True)):
-            _panel(made, ax, column, i, triangles)
+            shown[j] = _panel(made, ax, column, i, triangles)
             _frame(ax, here, places)
             if i + 1 < len(axes):
                 style.hide_foot(ax)
             if j:
                 ax.set_ylabel("")
                 ax.tick_params(labelleft=False)
+    return shown
 
 
 def _triangles(here: xr.Dataset, i: int, places: list[str]) -> Triangulation:
@@ -114,26 +117,31 @@ def _triangles(here: xr.Dataset, i: int, places: list[str]) -> Triangulation:
     return Triangulation(x, y, simplices(cells, 2))
 
 
-def _panel(made: Figure, ax: Axes, column: Panel, i: int, triangles: Triangulation) -> None:
+def _panel(made: Figure, ax: Axes, column: Panel, i: int, triangles: Triangulation) -> Any:
+    """Bands of equal values, as the values are linear on each triangle; what a bar can show."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
     from matplotlib.tri import Triangulation
 
     array = column.lines[0][0][i]
     low, high = column.span
-    colours: Any = {"cmap": instances.INPUT_COLOURS if column.kind == "input" else style.VALUES}
+    colours = instances.INPUT_COLOURS if column.kind == "input" else style.VALUES
     if column.kind == "error":
-        low, high = field.limits(array, symmetric=True)
-        colours = {"cmap": style.SIGNED}
+        (low, high), colours = field.limits(array, symmetric=True), style.SIGNED
     values = np.asarray(array.values, float)[: triangles.x.size]
     wrong = ~np.isfinite(values)
-    whole = Triangulation(
-        triangles.x, triangles.y, triangles.triangles, wrong[triangles.triangles].any(axis=1)
-    )
-    ax.set_facecolor(style.MISSING if wrong.any() else "white")
-    values = np.where(wrong, low, values)
-    colours |= {"vmin": low, "vmax": high, "shading": "gouraud", "rasterized": True}
-    drawn = ax.tripcolor(whole, values, **colours)
+    missing = wrong[triangles.triangles].any(axis=1)
+    shown = ScalarMappable(Normalize(low, high), colours)
+    if not missing.all():
+        whole = Triangulation(triangles.x, triangles.y, triangles.triangles, missing)
+        levels = np.linspace(low, high, _BANDS + 1)
+        look: Any = {"norm": shown.norm, "cmap": shown.cmap, "extend": "both"}
+        ax.tricontourf(whole, np.where(wrong, low, values), levels, **look)
+    if wrong.any():
+        ax.set_facecolor(style.MISSING)
     if column.kind == "error":
-        _bar(made, ax, drawn, contents.unit(column.first))
+        _bar(made, ax, shown, contents.unit(column.first))
+    return shown
 
 
 def _bar(made: Figure, ax: Axes, drawn: Any, unit: str) -> None:

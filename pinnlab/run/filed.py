@@ -212,12 +212,13 @@ def make_filed(given: Mapping[str, Any], equation: Equation, solver: Classical |
     inputs = [name for kind in KINDS for name in kinds[kind]]
     columns = _columns(own, equation, inputs, outputs)
     ds = open_dataset(data_file(own["file"], "operator.data.file"))
-    if has_mesh(ds, equation.domain.space):
+    named = own.get("axes", {})
+    if has_mesh(ds, [named.get(axis, axis) for axis in equation.domain.space]):
         return make_meshed(given, equation, ds, columns, kinds, outputs, solver)
 
     def opened(path: str, key: str) -> Table:
-        schemes, axes = given.get("schemes", {}), own.get("axes", {})
-        made = Table(path, equation, columns, axes, schemes, f"operator.data.{key}")
+        schemes = given.get("schemes", {})
+        made = Table(path, equation, columns, named, schemes, f"operator.data.{key}")
         made.check()
         return made
 

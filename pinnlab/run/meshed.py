@@ -115,8 +115,8 @@ class MeshMembers(Members):
         return made
 
     def scaled(self, model: Any, term: Any) -> CloudModel:
-        weights = np.asarray(self.cloud.weights)
-        known = np.broadcast_to(weights > 0, (self.first, *weights.shape[-1:]))[: self.trained]
+        known = np.asarray(self.cloud.weights) > 0
+        known = np.broadcast_to(known, (self.first + self.count, known.shape[-1]))[: self.trained]
 
         def seen(column: str) -> np.ndarray:
             values = self.columns[column][: self.trained]

@@ -52,7 +52,11 @@ def operator(cfg: DictConfig, folder: Path, task: Task) -> Outcome:
 
     def monitor(reached: Sequence[Any]) -> dict[str, float]:
         values = mean(members.predicted(plan.reading(reached), inputs))
-        return {"relative_l2": max(task.reference.relative_l2(values).values())}
+        found = {
+            "relative_l2": task.reference.relative_l2(values),
+            "one_step": task.reference.one_step(values),
+        }
+        return {kind: max(errors.values()) for kind, errors in found.items() if errors}
 
     done, error, number = fit(plan, cfg, folder, monitor)
     made: OperatorReading = plan.reading(done.legs)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 Record = Mapping[str, Any]
 Monitor = Callable[[Sequence[Any]], dict[str, float]]
-_MONITOR_SECONDS = 3.0  # between two looks at the error
+_MONITOR_SECONDS = 3.0  # between two looks at the error, or
+_MONITOR_SHARE = 8.0  # so many times what a look takes
 _COUNTERS = (
     *("leg", "phase", "inside", "step", "seconds", "compile_seconds", "history"),
     *("told", "begun", "cut"),
@@ -46,7 +47,7 @@ class Loop:
         monitor: Monitor | None,
     ):
         self.trainer, self.legs, self.checkpoint = trainer, legs, checkpoint
-        self.report, self.monitor, self._watched_at = report, monitor, 0.0
+        self.report, self.monitor, self._watch_at = report, monitor, _MONITOR_SECONDS
         self.leg = self.phase = self.inside = self.step = 0
         self.seconds = self.compile_seconds = self.begun = 0.0
         self.cut = False
@@ -230,9 +231,12 @@ class Loop:
         weighting = self.trainer.weights.told(weights)
         if weighting:
             record["weighting"] = weighting
-        if self.monitor is not None and self.seconds - self._watched_at >= _MONITOR_SECONDS:
+        if self.monitor is not None and self.seconds >= self._watch_at:
+            begun = time.monotonic()
             record["metrics"] = self.monitor(self.reached)
-            self._watched_at, self._clock = self.seconds, time.monotonic()
+            self._clock = time.monotonic()
+            gap = max(_MONITOR_SECONDS, _MONITOR_SHARE * (self._clock - begun))
+            self._watch_at = self.seconds + gap
         self.history.append(record)
         self.report(record)
 

@@ -19,7 +19,10 @@ from pinnlab.run.experiment import run
 from pinnlab.run.gates import make_gates
 
 CHECKER = Path(sys.executable).with_name("compliance-checker")
-QUICK = ("soil_heat", "burgers", "energy_balance", "poisson", "swing", "vorticity")
+QUICK = (
+    *("soil_heat", "burgers", "energy_balance", "poisson", "swing", "vorticity"),
+    *("burgers_physics", "kuramoto_sivashinsky_operator"),
+)
 ALL = [
     name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in experiments()
 ]
@@ -39,11 +42,28 @@ def small(name: str, *more: str):
     cfg.sampler = {"_target_": "pinnlab.sampling.Uniform"}  # others count their points
     cfg.windows = {"count": 2, "nodes": 9} if cfg.windows else None
     cfg.baselines = {}
+    if cfg.operator:
+        few_members(cfg)
     if cfg.classical:
         known = instantiate(cfg.classical, "classical")
         coarse = COARSE.get(name, {"n": 16, "steps": 20})
         cfg.classical.update({k: v for k, v in coarse.items() if getattr(known, k, None)})
     return cfg
+
+
+def few_members(cfg):
+    """An operator of few waves, trained on two members a step and tested on two, on small grids."""
+    cfg.phases = [{"steps": 2, "points": 4, "minibatch": 2}]
+    cfg.network.update({"modes": 3} if "modes" in cfg.network else {})
+    own = cfg.operator
+    own.update({"test": 2, "resolutions": []} if "rollout" not in own else {"test": 2})
+    for part in (own, own.get("data") or {}, own.get("physics") or {}):
+        for name in ("grid", "inputs"):
+            if name in part:
+                part[name] = {a: 32 if a == "lon" else 16 for a in part[name]}
+    if "rollout" in own:
+        own.rollout.update({"steps": 2, "warmup": 1})
+        own.data.update({"count": 2, "steps": 2})
 
 
 def passes_the_cf_checker(path: Path) -> bool:
@@ -63,7 +83,7 @@ def test_it_composes_and_is_built(name, tmp_path):
     assert make_gates(cfg.gate), "every experiment says what it must reach"
     if cfg.method != "operator":  # whose grid is that of its test
         assert set(cfg.output) == set(equation.domain.axes)
-    if cfg.method == "pinn":
+    if cfg.method in ("pinn", "operator"):
         assert build_trainer(cfg).steps > 0
 
 
@@ -79,7 +99,8 @@ def test_what_is_saved_is_the_same_configuration(name, tmp_path):
 @pytest.mark.parametrize("name", ALL)
 def test_it_runs_two_steps_to_a_cf_dataset(name, tmp_path):
     summary = run(small(name), tmp_path)
-    assert summary["steps"] == (2 if summary["method"] == "pinn" else 0)
+    trained = summary["method"].startswith(("pinn", "operator"))
+    assert summary["steps"] == (2 if trained else 0)
     assert summary == json.loads((tmp_path / "summary.json").read_text())
     assert passes_the_cf_checker(tmp_path / "dataset.nc")
     with xr.open_dataset(tmp_path / "dataset.nc") as ds:
@@ -87,7 +108,8 @@ def test_it_runs_two_steps_to_a_cf_dataset(name, tmp_path):
         assert all(np.isfinite(ds[n]).any() for n in ds.data_vars)
 
 
-WITH_SOLVER = [n for n in experiments() if composed([f"experiment={n}"]).classical]
+COMPOSED = {n: composed([f"experiment={n}"]) for n in experiments()}
+WITH_SOLVER = [n for n, cfg in COMPOSED.items() if cfg.classical and not cfg.operator]
 
 
 @pytest.mark.parametrize(

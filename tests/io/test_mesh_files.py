@@ -75,6 +75,7 @@ def test_polygons_are_cut_into_triangles():
 def test_a_grid_is_no_mesh():
     ds = xr.Dataset(coords={"x": np.arange(3.0), "y": np.arange(4.0)})
     assert not has_mesh(ds, "xy") and not has_mesh(xr.Dataset(), "xy")
+    assert not has_mesh(ds.drop_vars("x"), "xy")
 
 
 def test_errors():
