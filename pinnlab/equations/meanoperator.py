@@ -14,7 +14,7 @@ methods*, Numer. Math. 6, 1964, 185-199.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -56,14 +56,14 @@ class MeanOperator:
         With *power* 1/2 the root of the inverse's magnitude, whose squares sum to the dual norm
         of *values* (the energy of the solution).
         """
-        axes = [_axis(self.grid, name) for name in self.grid.axes]
+        axes = [along(self.grid, name) for name in self.grid.axes]
         made = values[tuple(a.inner for a in axes)]
-        made = _products([a.forward for a in axes], made)
+        made = products([a.forward for a in axes], made, range(made.ndim))
         if power == 1.0:
             made = made / self.eigenvalues
         else:
             made = made * jnp.abs(self.eigenvalues) ** -power
-        made = _products([a.backward for a in axes], made)
+        made = products([a.backward for a in axes], made, range(made.ndim))
         ends = [(a.inner.start or 0, -(a.inner.stop or 0)) for a in axes]
         return jnp.pad(made, ends)
 
@@ -84,17 +84,28 @@ def mean_operator(equation: Equation, grid: Grid) -> MeanOperator:
             f"{kind}: fast diagonalization takes a steady equation of one variable; "
             "Steady takes others"
         )
-    _check_sides(equation, grid)
-    even, second, zeroth = _coefficients(_averaged(equation, grid), grid)
+    even, found = eigenvalues(equation, grid, grid.axes)
+    return MeanOperator(grid, even, found)
+
+
+def eigenvalues(equation: Equation, grid: Grid, space: tuple[str, ...]) -> tuple[bool, Any]:
+    """Whether the equation asks for even derivatives only, and the eigenvalues of its mean
+    operator on the inner nodes of the axes *space*, of their shape.
+
+    Raises:
+        PinnlabError: as :func:`mean_operator`.
+    """
+    _check_sides(equation, grid, space)
+    even, second, zeroth = _coefficients(_averaged(equation, grid), space)
     dtype = jnp.result_type(float)
-    total = jnp.broadcast_to(jnp.asarray(zeroth, dtype), [1] * len(grid.axes))
-    for name in grid.axes:
-        values = grid.lay(name, _axis(grid, name).values)
-        total = total + second[name] * jnp.asarray(values, dtype)
-    return MeanOperator(grid, even, total)
+    total = jnp.broadcast_to(jnp.asarray(zeroth, dtype), [1] * len(space))
+    for dim, name in enumerate(space):
+        shape = [-1 if i == dim else 1 for i in range(len(space))]
+        total = total + second[name] * jnp.asarray(along(grid, name).values.reshape(shape), dtype)
+    return even, total
 
 
-def _check_sides(equation: Equation, grid: Grid) -> None:
+def _check_sides(equation: Equation, grid: Grid, space: tuple[str, ...]) -> None:
     (variable,) = equation.variables
     given = {
         (c.axis, side)
@@ -102,7 +113,7 @@ def _check_sides(equation: Equation, grid: Grid) -> None:
         if isinstance(c, Boundary) and c.fixes_value and variable in c.values
         for side in c.sides
     }
-    for axis in grid.axes:
+    for axis in space:
         if not grid.domain[axis].periodic and not {(axis, "lower"), (axis, "upper")} <= given:
             raise PinnlabError(
                 f"{type(equation).__name__}: fast diagonalization needs the value of '{variable}' "
@@ -122,7 +133,7 @@ def _averaged(equation: Equation, grid: Grid) -> Equation:
     return equation.replace(**means) if means else equation
 
 
-def _coefficients(equation: Equation, grid: Grid) -> tuple[bool, dict[str, Any], Any]:
+def _coefficients(equation: Equation, space: tuple[str, ...]) -> tuple[bool, dict[str, Any], Any]:
     """Whether all derivatives are even, the factor of each axis' second one, and of the values."""
     (variable,), domain = equation.variables, equation.domain
     dtype = jnp.result_type(float)
@@ -144,7 +155,7 @@ def _coefficients(equation: Equation, grid: Grid) -> tuple[bool, dict[str, Any],
     for orders in asked:
         if sum(order for _, order in orders) > 2:
             raise PinnlabError(f"{kind}: fast diagonalization takes derivatives up to the second")
-    second = {a: factors.get(((a, 2),), jnp.zeros((), dtype)) for a in grid.axes}
+    second = {a: factors.get(((a, 2),), jnp.zeros((), dtype)) for a in space}
     even = all(order % 2 == 0 for orders in asked for _, order in orders)
     return even, second, factors.get((), jnp.zeros((), dtype))
 
@@ -194,7 +205,8 @@ class _Diagonal:
     values: np.ndarray
 
 
-def _axis(grid: Grid, name: str) -> _Diagonal:
+def along(grid: Grid, name: str) -> _Diagonal:
+    """The second derivative along one axis, diagonal."""
     return _diagonal(*grid[name], name)
 
 
@@ -215,8 +227,9 @@ def _diagonal(axis: Axis, scheme: Scheme, n: int, name: str) -> _Diagonal:
     return _Diagonal(inner, np.linalg.inv(backward), backward, values)
 
 
-def _products(matrices: list[np.ndarray], values: Any) -> Any:
-    """One matrix along each dimension."""
-    for matrix in matrices:  # the first dimension goes, and comes back as the last
-        values = jnp.tensordot(values, jnp.asarray(matrix, values.dtype), axes=(0, 1))
+def products(matrices: list[np.ndarray], values: Any, dims: Iterable[int]) -> Any:
+    """One matrix along each of the dimensions *dims*."""
+    for matrix, dim in zip(matrices, dims, strict=True):
+        made = jnp.tensordot(jnp.asarray(matrix, values.dtype), values, axes=(1, dim))
+        values = jnp.moveaxis(made, 0, dim)
     return values

@@ -198,15 +198,8 @@ def make_meshed(
         )
     check_keys(given, domain)
     mesh = read_mesh(ds, domain, f"operator.data.file ({own['file']})")
-    held = {c: mesh.values(ds, name, units) for c, (name, units) in columns.items()}
-    count = _count(held, columns, own["file"])
-    held = {c: np.repeat(v, count, axis=0) if len(v) == 1 else v for c, v in held.items()}
-    for column, values in held.items():
-        if column.startswith(SOLUTION) and values.ndim == 1:
-            raise PinnlabError(
-                f"operator.data.file ({own['file']}): '{columns[column][0]}' has no dimension "
-                f"{mesh.node}; a solution has a value at each node"
-            )
+    held = _held(mesh, ds, columns)
+    count = len(next(iter(held.values())))
     first = count - int(own.get("test", max(1, count // 10)))
     if not 0 < first < count:
         raise PinnlabError(
@@ -236,13 +229,19 @@ def check_keys(given: Mapping[str, Any], domain: Domain) -> None:
         choose("key of operator.data.cloud", str(key), _CLOUD)
 
 
-def _count(held: Arrays, columns: Mapping[str, tuple[str, str]], path: str) -> int:
-    """How many members; what is given once holds for all."""
+def _held(mesh: Mesh, ds: Any, columns: Mapping[str, tuple[str, str]]) -> Arrays:
+    """Columns of equally many members; what is given once holds for all."""
+    held = {c: mesh.values(ds, name, units) for c, (name, units) in columns.items()}
+    for column, values in held.items():
+        if column.startswith(SOLUTION) and values.ndim == 1:
+            raise PinnlabError(
+                f"{mesh.where}: '{columns[column][0]}' has no dimension {mesh.node}; a solution "
+                "has a value at each node"
+            )
     sizes = {columns[c][0]: len(values) for c, values in held.items()}
     counts = {n for n in sizes.values() if n > 1} or {1}
     if len(counts) > 1:
         told = ", ".join(f"{name} {n}" for name, n in sizes.items())
-        raise PinnlabError(
-            f"operator.data.file ({path}): variables have different numbers of members ({told})"
-        )
-    return counts.pop()
+        raise PinnlabError(f"{mesh.where}: variables have different numbers of members ({told})")
+    count = counts.pop()
+    return {c: np.repeat(v, count, axis=0) if len(v) == 1 else v for c, v in held.items()}

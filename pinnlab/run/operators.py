@@ -22,8 +22,10 @@ from pinnlab.run.build import build_trainer, instantiate, network_settings
 from pinnlab.run.members import Members
 from pinnlab.run.methods import Outcome, fit
 from pinnlab.run.plan import Plan
+from pinnlab.run.scored import drawing
 from pinnlab.run.task import Task
 from pinnlab.terms import Problem
+from pinnlab.train import Training
 from pinnlab.train.legs import Leg
 
 _FRESH = 32  # members on which the loss is reported
@@ -66,6 +68,7 @@ def operator(cfg: DictConfig, folder: Path, task: Task) -> Outcome:
         "members": members.count,
         "transform": getattr(made.model.network, "transform", None),
         "bands": members.bands(values, truth, made.dtype),
+        "data": _data(plan, done),
         **members.scores(task.reference, made, values, done.seconds),
     }
     return Outcome(
@@ -85,6 +88,12 @@ def operator(cfg: DictConfig, folder: Path, task: Task) -> Outcome:
         error=error,
         more={"operator": said},
     )
+
+
+def _data(plan: OperatorPlan, done: Training) -> dict[str, float]:
+    """What making the training's members took, which is part of its seconds."""
+    per_step = (done.seconds - done.compile_seconds) / max(1, done.step)
+    return drawing(plan.problem.terms, plan.trainer.phases[-1], per_step)
 
 
 def make_operator(cfg: DictConfig, members: Members, folder: Path | None = None) -> OperatorPlan:

@@ -17,6 +17,8 @@ from pinnlab.core.precision import precision
 from pinnlab.models.operatorreading import OperatorReading, predicted
 from pinnlab.solvers.classical import Classical
 from pinnlab.solvers.pairs import Pairs, timed
+from pinnlab.terms.base import Term
+from pinnlab.train import Phase
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -51,6 +53,21 @@ def seconds_per_solve(reading: OperatorReading, pairs: Pairs) -> float:
         begun = time.perf_counter()
         jax.block_until_ready(predicted(one, pairs.family, pairs.grid, inputs))
         return (time.perf_counter() - begun) / _TIMED
+
+
+def drawing(terms: Sequence[Term], phase: Phase, seconds_per_step: float) -> dict[str, float]:
+    """Seconds of making the members of a step, and their share of the whole training step."""
+
+    def drawn(key: Any) -> Any:
+        return [t.draw(key, max(1, round(phase.points * t.share)), True) for t in terms]
+
+    key = jax.random.key(0)
+    program = jax.jit(drawn).lower(key).compile()
+    jax.block_until_ready(program(key))
+    begun = time.perf_counter()
+    jax.block_until_ready(program(key))
+    own = (time.perf_counter() - begun) / (phase.resample or phase.steps)
+    return {"seconds_per_step": own, "share_of_training": own / seconds_per_step}
 
 
 def paid(

@@ -18,6 +18,7 @@ _SETTINGS = (
     "phases",
     "stages",
     "windows",
+    "operator",
     "classical",
     "output",
     "gate",
@@ -46,7 +47,8 @@ def described(name: str) -> str:
     lines.append("parameters (equation.NAME=...):")
     for key, known in equation.parameters().items():
         value = getattr(equation, key)
-        shown = f"{value:g}" if isinstance(value, float) else f"{type(value).__name__}"
+        shown = "the equation's own" if value is None else type(value).__name__
+        shown = f"{value:g}" if isinstance(value, float) else shown
         low, high = known.bounds
         lines.append(f"  {key} = {shown} {known.units}, {known.long_name}, {low:g} to {high:g}")
         if key in cfg.coefficients:

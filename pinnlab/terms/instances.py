@@ -16,13 +16,14 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from pinnlab.core.closure import close
-from pinnlab.core.errors import choose
+from pinnlab.core.errors import PinnlabError, choose
 from pinnlab.core.grid import Grid
 from pinnlab.core.gridfield import GridField
 from pinnlab.equations.base import Equation
+from pinnlab.equations.evolutionoperator import evolution_operator
 from pinnlab.equations.family import Family
 from pinnlab.equations.meanoperator import mean_operator
+from pinnlab.models.gridconditions import exactly
 from pinnlab.models.operator import OperatorModel
 from pinnlab.terms.base import Batch, Term
 
@@ -93,16 +94,19 @@ class PhysicsTerm(InstanceTerm):
 
     With ``norm="mean"`` its mean square over the domain, by the grid's quadrature. That hardly
     sees errors of long waves, as second derivatives weigh a wave k with :math:`k^2`. Two others
-    are for linear steady equations of second order and one variable with given sides:
+    are for equations of second order in space and one variable with given sides:
 
     .. math:: \sum_j r_j^2 = \frac{|\bar A^{-p} R(u)|^2}{|\bar A^{-p} R(0)|^2}
 
     for the mean operator :math:`\bar A` (:mod:`pinnlab.equations.meanoperator`). ``energy``, p =
     1/2, is the residual's dual norm: about the relative error of the solution's gradient.
     ``solution``, p = 1, is about the relative error of the solution, for operators that are not
-    definite (Helmholtz); with constant coefficients it is that error, as though one trained on
-    the grid's own solutions. Reference: Rojas, Maczuga, Munoz-Matute, Pardo & Paszynski, *Robust
-    variational physics-informed neural networks*, Comput. Methods Appl. Mech. Eng. 425, 2024.
+    definite (Helmholtz), and for evolution equations with time in the grid, where :math:`\bar A`
+    is :math:`\partial_t` less the mean operator (:mod:`pinnlab.equations.evolutionoperator`).
+    For linear equations with constant coefficients it is that error, as though one trained on the
+    grid's own solutions; what is not linear is taken at zero in it. Reference: Rojas, Maczuga,
+    Munoz-Matute, Pardo & Paszynski, *Robust variational physics-informed neural networks*, Comput.
+    Methods Appl. Mech. Eng. 425, 2024.
 
     Arguments:
         norm: ``mean``, ``energy`` or ``solution``.
@@ -133,10 +137,20 @@ class PhysicsTerm(InstanceTerm):
 
 def _dual_rows(member: Equation, field: GridField, power: float) -> Any:
     """The residual in a dual norm, relative to that of the field which is zero inside."""
-    grid, mean = field.grid, mean_operator(member, field.grid)
+    grid = field.grid
     (name,) = member.variables
     nothing = {name: jnp.zeros(grid.shape, jnp.result_type(float))}
-    rest = GridField(grid, close(grid, member.conditions(), nothing))
-    made, source = (mean.inverse(member.residual(f)[name], power) for f in (field, rest))
+    rest = GridField(grid, exactly(nothing, member, grid))
+    sides = [member.residual(f)[name] for f in (field, rest)]
+    if member.domain.time is None:
+        mean = mean_operator(member, grid)
+        made, source = (mean.inverse(side, power) for side in sides)
+    elif power == 1.0:
+        evolution = evolution_operator(member, grid)
+        made, source = (evolution.inverse(side) for side in sides)
+    else:
+        raise PinnlabError(
+            "operator.physics.norm: 'energy' is for steady equations; take 'solution' or 'mean'"
+        )
     square = jnp.sum(source**2)
     return (made / jnp.sqrt(jnp.where(square > 0.0, square, 1.0))).reshape(-1)

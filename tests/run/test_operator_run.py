@@ -25,7 +25,6 @@ TINY = (
     "operator.test=6",
     "operator.resolutions=[2]",
     "network={width: 6, modes: 4, depth: 1, transform: dft}",
-    "optimizer.learning_rate.warmup_steps=2",
     "phases=[{steps: 4, points: 8, minibatch: 4, resample: 2}]",
     "classical={n: 32, steps: 20}",
     "seeds=2",

@@ -44,7 +44,6 @@ TINY = (
     "operator.data.grid={x: 16}",
     "operator.resolutions=[]",
     "network={width: 6, modes: 4, depth: 1, transform: dft}",
-    "optimizer.learning_rate.warmup_steps=2",
     "phases=[{steps: 20, points: 8}]",
     "classical={n: 32, steps: 20}",
     "seeds=2",

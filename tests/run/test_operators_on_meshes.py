@@ -161,7 +161,8 @@ def relative(found, truth, weights):
 def test_a_run_and_its_dataset(folder):
     said, made = summary(folder), read_dataset(folder / "dataset.nc")
     told = {"members": 3, "transform": None, "bands": {}, "trained_on": 3, "nodes": NODES}
-    assert said["operator"] == told and passes_the_cf_checker(folder / "dataset.nc")
+    assert told.items() <= said["operator"].items()
+    assert passes_the_cf_checker(folder / "dataset.nc")
     drawn = {path.name for path in (folder / "figures").iterdir()}
     assert drawn == {"overview.png", "errors.png", "history.png"}
 

@@ -6,9 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pinnlab.core import PinnlabError
-from pinnlab.core.grid import FiniteDifference, Grid
-from pinnlab.equations import Poisson
+from pinnlab.core import Axis, Domain, PinnlabError
+from pinnlab.core.grid import Chebyshev, FiniteDifference, Fourier, Grid
+from pinnlab.equations import Heat, Poisson
 from pinnlab.equations.family import Family
 from pinnlab.models.operator import OperatorModel
 from pinnlab.sampling import GaussianField, TwoPhase
@@ -76,3 +76,39 @@ def test_a_varying_coefficient_gives_it_within_its_contrast():
 def test_other_norms_are_refused():
     with pytest.raises(PinnlabError, match=r"unknown norm \(operator.physics.norm\) 'dual'"):
         PhysicsTerm(FAMILY, GRID, None, norm="dual")
+
+
+def evolving(equation, scheme, noise):
+    """What *noise* on any values adds to the rows, and the noise."""
+    nodes = {a: scheme[a] for a in ("t", "x")}
+    grid = Grid(equation.domain, nodes)
+    space = Grid(equation.domain, {"x": nodes["x"]})
+    family = Family(equation, space, initial=("u",))
+    start = jnp.asarray(np.random.default_rng(0).normal(size=space.shape))
+    model = OperatorModel(Values(), family.names, grid, exact=False)
+    term = PhysicsTerm(family, grid, None, norm="solution")
+
+    def rows(values):
+        params = {"params": {"values": values[..., None]}}
+        return term.row(model, params, equation, {INPUT + "u": start})
+
+    still, off = jnp.broadcast_to(start, grid.shape), jnp.asarray(noise(grid))
+    return rows(still + off) - rows(still), off
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_in_the_solution_norm_the_residual_of_an_evolution_is_its_error(periodic):
+    domain = Domain(t=Axis(0, 1), x=Axis(0, 1, periodic=periodic))
+    equation = Heat(domain=domain, diffusivity=0.3)
+    x = (Fourier(), 12) if periodic else (FiniteDifference(2), 12)
+    random = np.random.default_rng(1)
+
+    def noise(grid):
+        """Zero at first and at the walls, as differences of solutions are."""
+        values = random.normal(size=grid.shape)
+        values[0] = 0.0
+        return values if periodic else np.pad(values[:, 1:-1], [(0, 0), (1, 1)])
+
+    found, off = evolving(equation, {"t": (Chebyshev(), 9), "x": x}, noise)
+    ratio = found.reshape(off.shape)[1:, 1:-1] / off[1:, 1:-1]
+    np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-7)

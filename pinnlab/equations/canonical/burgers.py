@@ -21,7 +21,8 @@ class Burgers(Equation):
     nu    number    viscosity          1; good values 0.001 to 1
     ===== ========= ================== ================================
 
-    At the default nu = 0.01/pi a layer of width about 2 nu forms at x = 0 near t = 0.32.
+    A periodic axis has no walls. At the default nu = 0.01/pi a layer of width about 2 nu forms at
+    x = 0 near t = 0.32.
     ``exact`` is the Cole-Hopf integral by Gauss-Hermite quadrature, after Basdevant et al.,
     *Computers & Fluids* 14, 1986, 23-41; with 200 nodes it holds for nu >= 0.002.
     """
