@@ -29,6 +29,8 @@ class Sfno(nn.Module):
         depth: layers; 4.
         modes: degrees kept, N; half of the number of latitudes, or fewer.
         hidden, activation: as for :class:`~pinnlab.networks.Fno`.
+        linear: add one more K from the input straight to the output, for what is nearly linear,
+            such as waves over a short step.
         outputs, periodic: set by the model.
 
     Raises:
@@ -40,6 +42,7 @@ class Sfno(nn.Module):
     modes: int = 16
     hidden: int = 0
     activation: str = "gelu"
+    linear: bool = False
     outputs: int = 1
     periodic: tuple[bool, ...] = ()
 
@@ -51,10 +54,14 @@ class Sfno(nn.Module):
                 f"is periodic); got {x.ndim - 1} axes, periodic: {list(self.periodic)}"
             )
 
-        def linear(layer: int, x: Any) -> Any:
+        def convolved(layer: int, x: Any) -> Any:
             return DegreeConvolution(self.width, self.modes)(x)
 
-        return stacked(self, x, linear)
+        made = stacked(self, x, convolved)
+        if self.linear:
+            straight = DegreeConvolution(self.outputs, self.modes)(jnp.moveaxis(x, -1, 0))
+            made = made + jnp.moveaxis(straight, 0, -1)
+        return made
 
 
 class DegreeConvolution(nn.Module):
