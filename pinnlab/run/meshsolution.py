@@ -88,6 +88,7 @@ class MeshSolution(OperatorSolution):
         grid: Mapping[str, int] | None = None,
         steps: int | None = None,
         optimizer: Optimizer | None = None,
+        norm: str | None = None,
     ) -> NoReturn:
         """Raises :class:`PinnlabError`: the equation's residual cannot be had on a mesh."""
         self._refused("it cannot be tuned, as the equation's residual cannot be had there")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -63,13 +64,17 @@ class OnlineMembers(Members):
     def terms(self) -> list[Term]:
         made: list[Term] = []
         if self.data is not None:
-            drawn = Drawn(replace(self.pairs, grid=self.data.grid), self.data.count, self.outputs)
-            term = PairTerm(self.family, self.data.grid, drawn, share=self.data.share)
-            made.append(term)
+            grid, share = self.data.grid, self.data.share
+            made.append(PairTerm(self.family, grid, self._solved, share=share))
         if self.physics is not None:
             drawn = Drawn(self.pairs, self.physics.count)
             made.append(self.physics.residual(self.family, drawn))
         return made
+
+    @cached_property
+    def _solved(self) -> Drawn:
+        assert self.data is not None
+        return Drawn(replace(self.pairs, grid=self.data.grid), self.data.count, self.outputs)
 
     def test(self) -> Arrays:
         with precision("float64"):
@@ -120,7 +125,12 @@ class Drawn:
         turns = -(-n // self.count)
         orders = [jax.random.permutation(k, self.count) for k in jax.random.split(key, turns)]
         some = jax.numpy.concatenate(orders)[:n]
-        return jax.tree.map(lambda column: jax.numpy.asarray(column)[some], self._first)
+        return jax.tree.map(lambda column: jax.numpy.asarray(column)[some], self._first[0])
+
+    @property
+    def seconds(self) -> float:
+        """What making the first members took, which are made before the training."""
+        return self._first[1] if self.count else 0.0
 
     def _columns(self, keys: Any) -> Batch:
         inputs = self.pairs.at(keys)
@@ -129,11 +139,19 @@ class Drawn:
         return made | {SOLUTION + name: found[name] for name in self.solutions}
 
     @cached_property
-    def _first(self) -> dict[str, np.ndarray]:
-        """The first *count* members, solved once."""
-        with jax.ensure_compile_time_eval():
-            keys = jax.random.split(jax.random.key(TEST + 1), self.count)
-            return jax.tree.map(np.asarray, jax.jit(self._columns)(keys))
+    def _first(self) -> tuple[Arrays, float]:
+        """The first *count* members, solved once, and the seconds."""
+        return once(self._columns, self.count)
+
+
+def once(make: Callable[[Any], Batch], count: int) -> tuple[Arrays, float]:
+    """What *make* makes of *count* keys, which are no seed's and not those of the test, and the
+    seconds that it takes, compiling included."""
+    begun = time.monotonic()
+    with jax.ensure_compile_time_eval():
+        keys = jax.random.split(jax.random.key(TEST + 1), count)
+        made = jax.tree.map(np.asarray, jax.jit(make)(keys))
+    return made, time.monotonic() - begun
 
 
 def make_online(given: Mapping[str, Any], equation: Equation, solver: Classical | None) -> Members:

@@ -63,13 +63,14 @@ def operator(cfg: DictConfig, folder: Path, task: Task) -> Outcome:
     done, error, number = fit(plan, cfg, folder, monitor)
     made: OperatorReading = plan.reading(done.legs)
     found = members.predicted(made, inputs)
-    values, truth = mean(found), task.reference.values
+    values, truth, data = mean(found), task.reference.values, _data(plan, done)
+    seconds = done.seconds + data["seconds_before"]
     said = {
         "members": members.count,
         "transform": getattr(made.model.network, "transform", None),
         "bands": members.bands(values, truth, made.dtype),
-        "data": _data(plan, done),
-        **members.scores(task.reference, made, values, done.seconds),
+        "data": data,
+        **members.scores(task.reference, made, values, seconds),
     }
     return Outcome(
         equation=task.equation,

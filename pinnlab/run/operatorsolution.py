@@ -112,6 +112,7 @@ class OperatorSolution:
         grid: Mapping[str, int] | None = None,
         steps: int | None = None,
         optimizer: Optimizer | None = None,
+        norm: str | None = None,
     ) -> OperatorSolution:
         """The operator fitted to the one member in *ds* by the equation's residual alone
         (:mod:`pinnlab.run.tuning`), for members unlike those of the training.
@@ -125,17 +126,19 @@ class OperatorSolution:
                 *ds*; finer ones where the solution is steep. Ask for the solution on the same.
             steps: at most so many, for a result that does not depend on the machine's speed.
             optimizer: SOAP in float64 if None.
+            norm: of the residual; that of the training (``operator.physics.norm``) if None.
 
         Raises:
             PinnlabError: an operator without time among its axes or without exact conditions,
                 several members, or what :meth:`__call__` refuses.
             DivergenceError: the loss is no longer finite.
         """
-        from pinnlab.run.tuning import tuned_reading
+        from pinnlab.run.tuning import trained_norm, tuned_reading
 
         values, own = self.read(ds)
         here, budget = self._resized(own, grid), quantity(seconds, "s", "tuned, seconds")
-        reading, known = tuned_reading(self.reading, values, here, budget, steps, optimizer)
+        norm = norm or trained_norm(self.facts)
+        reading, known = tuned_reading(self.reading, values, here, budget, steps, optimizer, norm)
         return OperatorSolution(reading, {**self.facts, "tuned": known})
 
     def export(

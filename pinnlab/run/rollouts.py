@@ -68,7 +68,11 @@ class Trajectories(Members):
 
     def terms(self) -> list[Term]:
         more = {"steps": self.unroll, "pushforward": self.pushforward, "share": self.data.share}
-        return [RolloutTerm(self.family, self.grid, Windows(self), **more)]  # type: ignore[arg-type]
+        return [RolloutTerm(self.family, self.grid, self._windows, **more)]  # type: ignore[arg-type]
+
+    @cached_property
+    def _windows(self) -> Windows:
+        return Windows(self)
 
     def test(self) -> Arrays:
         return self._tested

@@ -56,7 +56,8 @@ def seconds_per_solve(reading: OperatorReading, pairs: Pairs) -> float:
 
 
 def drawing(terms: Sequence[Term], phase: Phase, seconds_per_step: float) -> dict[str, float]:
-    """Seconds of making the members of a step, and their share of the whole training step."""
+    """Seconds of making the members of a step, their share of the whole training step, and what
+    was made before the training."""
 
     def drawn(key: Any) -> Any:
         return [t.draw(key, max(1, round(phase.points * t.share)), True) for t in terms]
@@ -67,7 +68,9 @@ def drawing(terms: Sequence[Term], phase: Phase, seconds_per_step: float) -> dic
     begun = time.perf_counter()
     jax.block_until_ready(program(key))
     own = (time.perf_counter() - begun) / (phase.resample or phase.steps)
-    return {"seconds_per_step": own, "share_of_training": own / seconds_per_step}
+    before = sum(getattr(getattr(t, "drawn", None), "seconds", 0.0) for t in terms)
+    share = own / seconds_per_step
+    return {"seconds_per_step": own, "share_of_training": share, "seconds_before": before}
 
 
 def paid(

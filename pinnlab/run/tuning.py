@@ -20,6 +20,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from omegaconf import OmegaConf
 
 from pinnlab.core.errors import PinnlabError
 from pinnlab.core.grid import Grid
@@ -58,6 +59,7 @@ def tuned_reading(
     seconds: float,
     steps: int | None = None,
     optimizer: Optimizer | None = None,
+    norm: str = "mean",
 ) -> tuple[OperatorReading, dict[str, Any]]:
     """The *reading* with parameters tuned in float64, and what is known of the tuning.
 
@@ -67,6 +69,7 @@ def tuned_reading(
         seconds: wall time, compiling included; it ends after the chunk of steps that passes it.
         steps: at most so many.
         optimizer: SOAP with a falling learning rate if None.
+        norm: of the residual (:class:`~pinnlab.terms.instances.PhysicsTerm`).
 
     Raises:
         PinnlabError: no residual can be asked of the model, more members than one, or a time that
@@ -77,7 +80,7 @@ def tuned_reading(
     _check(reading, values, seconds)
     chosen = optimizer or Gradient(soap(lambda step: _RATE / (1.0 + step / _HALVED)), chunk=10)
     with precision("float64"):
-        problem = _problem(reading, values, grid)
+        problem = _problem(reading, values, grid, norm)
         start = {"network": problem.start, "equation": {}}
         loss = _loss(problem)
         before = loss(start)
@@ -91,6 +94,7 @@ def tuned_reading(
     facts = {
         "inputs": {name: _said(v[0]) for name, v in values.items()},
         "grid": dict(zip(grid.axes, grid.shape, strict=True)),
+        "norm": norm,
         "optimizer": type(chosen).__name__ if optimizer else "soap",
         "loss_before": before,
         "loss_after": after if better else before,
@@ -99,6 +103,13 @@ def tuned_reading(
         "compile_seconds": done.compile_seconds,
     }
     return replace(reading, params=params, model=replace(reading.model, grid=grid)), facts
+
+
+def trained_norm(facts: Mapping[str, Any]) -> str:
+    """The norm of the residual that an operator was trained on, by its configuration."""
+    config: Any = OmegaConf.create(str(facts.get("config", "{}")))
+    physics = (config.get("operator") or {}).get("physics") or {}
+    return str(physics.get("norm", "mean"))
 
 
 def _check(reading: OperatorReading, values: Mapping[str, np.ndarray], seconds: float) -> None:
@@ -129,10 +140,12 @@ def _check(reading: OperatorReading, values: Mapping[str, np.ndarray], seconds: 
         )
 
 
-def _problem(reading: OperatorReading, values: Mapping[str, np.ndarray], grid: Grid) -> _Continued:
+def _problem(
+    reading: OperatorReading, values: Mapping[str, np.ndarray], grid: Grid, norm: str
+) -> _Continued:
     """The residual of the one member, from the trained parameters."""
     columns = {INPUT + name: jnp.asarray(v, jnp.result_type(float)) for name, v in values.items()}
-    term = PhysicsTerm(reading.on(values), grid, lambda key, n, step: columns)
+    term = PhysicsTerm(reading.on(values), grid, lambda key, n, step: columns, norm=norm)
     start = cast(reading.params["network"], "float64")
     return _Continued(
         reading.family.equation,

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from pinnlab.run.members import Arrays
-from pinnlab.run.online import TEST
+from pinnlab.run.online import once
 from pinnlab.terms.base import Batch
 from pinnlab.terms.instances import INPUT, SOLUTION
 
@@ -30,7 +29,7 @@ class Windows:
         members, keys = self.members, jax.random.split(key)
         each = members.length - members.unroll + 1  # windows of a trajectory
         if step and members.data.count:
-            made = {name: jnp.asarray(column) for name, column in self._first.items()}
+            made = {name: jnp.asarray(column) for name, column in self._first[0].items()}
         else:
             made = self._trajectories(jax.random.split(keys[0], -(-n // each)))
         count = next(iter(made.values())).shape[0]
@@ -59,8 +58,11 @@ class Windows:
         found = members.over(members.length).solve(inputs)
         return {**inputs, **{name: found[name] for name in members.family.initial}}
 
+    @property
+    def seconds(self) -> float:
+        """What making the first trajectories took, which are made before the training."""
+        return self._first[1] if self.members.data.count else 0.0
+
     @cached_property
-    def _first(self) -> Arrays:
-        with jax.ensure_compile_time_eval():
-            keys = jax.random.split(jax.random.key(TEST + 1), self.members.data.count)
-            return jax.tree.map(np.asarray, jax.jit(self._trajectories)(keys))
+    def _first(self) -> tuple[Arrays, float]:
+        return once(self._trajectories, self.members.data.count)
