@@ -18,7 +18,8 @@ import numpy as np
 from pinnlab.core.cloud import Cloud, Recipe, stack
 from pinnlab.core.domain import Domain
 from pinnlab.core.errors import PinnlabError
-from pinnlab.core.makecloud import make_cloud, simplices
+from pinnlab.core.makecloud import make_cloud
+from pinnlab.core.simplices import simplices
 from pinnlab.core.units import convert
 
 _CELLS = {1: "edge_node_connectivity", 2: "face_node_connectivity", 3: "volume_node_connectivity"}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pinnlab.core.makecloud import simplices
+from pinnlab.core.simplices import simplices
 from pinnlab.report import contents, coordinates, field, instances, ranking, style
 from pinnlab.report.instances import Panel
 

@@ -27,7 +27,6 @@ class Phase:
         points: residual points in a batch; other terms take their share of it.
         sampler: where they are; adaptive samplers serve the residual, the rest is uniform.
         resample: draw new points every so many steps; 0 keeps them for the phase.
-        minibatch: points of one step, where a batch shall serve many; 0 for all of them.
         reach: share of the time axis, from its start, on which the points lie. Phases of growing
             reach follow causality where a wrong equilibrium would be an easy way out.
         until: end the phase early, once the loss is at most this. Windows of time that are easy
@@ -36,6 +35,7 @@ class Phase:
             that is asked: ``{"nu": 0.1}``, units allowed. The last phase solves the equation
             itself.
         precision: ``float32`` for phases that need no more; the last one has the run's.
+        minibatch: points of one step, where a batch shall serve many; 0 for all of them.
     """
 
     optimizer: Optimizer
@@ -43,11 +43,11 @@ class Phase:
     points: int
     sampler: Sampler = field(default_factory=Uniform)
     resample: int = 0
-    minibatch: int = 0
     reach: float = 1.0
     until: float = 0.0
     set: Mapping[str, Any] = field(default_factory=dict)
     precision: str | None = None
+    minibatch: int = 0
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.points < 1 or self.resample < 0 or not 0 < self.reach <= 1:

@@ -6,7 +6,7 @@ import xarray as xr
 
 from pinnlab.core import Axis, Domain, PinnlabError
 from pinnlab.core.cloud import Recipe
-from pinnlab.core.makecloud import simplices
+from pinnlab.core.simplices import simplices
 from pinnlab.io.mesh import has_mesh, read_mesh
 
 DOMAIN = Domain(x=Axis(0, 2, "m"), y=Axis(0, 2, "m"))

@@ -39,7 +39,7 @@ MISTAKES = {
     "gate": ([HEAT, "gate=[{metric: relative_l2}]"], r"gate\[0\]: give \{metric"),
     "metric": ([HEAT, "classical=null", "gate=[{metric: l2, at_most: 1}]"], "'l2'.*max_error"),
     "budget": ([HEAT, "budget='3 m'"], "budget: the unit 'm'"),
-    "method": ([HEAT, "method=fem"], "unknown method 'fem'.*fast, pinn"),
+    "method": ([HEAT, "method=fem"], "unknown method 'fem'.*fast, operator, pinn"),
     "no solver": ([HEAT, "method=classical", "classical=null"], "method=classical"),
     "format": ([HEAT, "format=csv"], "unknown format 'csv'.*netcdf, zarr"),
     "precision": ([HEAT, "precision=half"], "unknown precision 'half'"),

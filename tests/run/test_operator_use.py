@@ -296,7 +296,7 @@ def test_every_seed_goes_on_from_its_own_parameters(physical, strange):
     two = OperatorSolution(replace(reading, params=both, seeds=2))
     still = Gradient(optax.sgd(0.0), chunk=1)
     with precision("float64"):
-        problem = tuning._problem(two.reading, two.read(strange)[0], NODES)
+        problem = tuning._problem(two.reading, two.read(strange)[0], NODES, "mean")
         done = Trainer([Phase(still, 1, 1)], seeds=2, fresh=1).fit(problem)
     for found, wanted in zip(
         jax.tree.leaves(done.params["network"]), jax.tree.leaves(both["network"]), strict=True
