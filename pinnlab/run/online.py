@@ -65,9 +65,11 @@ class OnlineMembers(Members):
         made: list[Term] = []
         if self.data is not None:
             grid, share = self.data.grid, self.data.share
+            self._solved.prepare()
             made.append(PairTerm(self.family, grid, self._solved, share=share))
         if self.physics is not None:
             drawn = Drawn(self.pairs, self.physics.count)
+            drawn.prepare()
             made.append(self.physics.residual(self.family, drawn))
         return made
 
@@ -125,7 +127,13 @@ class Drawn:
         turns = -(-n // self.count)
         orders = [jax.random.permutation(k, self.count) for k in jax.random.split(key, turns)]
         some = jax.numpy.concatenate(orders)[:n]
-        return jax.tree.map(lambda column: jax.numpy.asarray(column)[some], self._first[0])
+        dtype = jax.numpy.result_type(float)
+        return jax.tree.map(lambda c: jax.numpy.asarray(c, dtype)[some], self._first[0])
+
+    def prepare(self) -> None:
+        """Make the first *count* members, outside of any trace."""
+        if self.count:
+            self._first  # noqa: B018
 
     @property
     def seconds(self) -> float:
@@ -145,10 +153,10 @@ class Drawn:
 
 
 def once(make: Callable[[Any], Batch], count: int) -> tuple[Arrays, float]:
-    """What *make* makes of *count* keys, which are no seed's and not those of the test, and the
-    seconds that it takes, compiling included."""
+    """What *make* makes of *count* keys, which are no seed's and not those of the test, in double
+    precision, and the seconds that it takes, compiling included. Not for use inside of a trace."""
     begun = time.monotonic()
-    with jax.ensure_compile_time_eval():
+    with precision("float64"):
         keys = jax.random.split(jax.random.key(TEST + 1), count)
         made = jax.tree.map(np.asarray, jax.jit(make)(keys))
     return made, time.monotonic() - begun

@@ -67,6 +67,7 @@ class Trajectories(Members):
         return self.pairs.grid
 
     def terms(self) -> list[Term]:
+        self._windows.prepare()
         more = {"steps": self.unroll, "pushforward": self.pushforward, "share": self.data.share}
         return [RolloutTerm(self.family, self.grid, self._windows, **more)]  # type: ignore[arg-type]
 

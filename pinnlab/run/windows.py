@@ -29,7 +29,8 @@ class Windows:
         members, keys = self.members, jax.random.split(key)
         each = members.length - members.unroll + 1  # windows of a trajectory
         if step and members.data.count:
-            made = {name: jnp.asarray(column) for name, column in self._first[0].items()}
+            dtype = jnp.result_type(float)
+            made = {name: jnp.asarray(c, dtype) for name, c in self._first[0].items()}
         else:
             made = self._trajectories(jax.random.split(keys[0], -(-n // each)))
         count = next(iter(made.values())).shape[0]
@@ -57,6 +58,11 @@ class Windows:
         inputs = members.begun(keys)
         found = members.over(members.length).solve(inputs)
         return {**inputs, **{name: found[name] for name in members.family.initial}}
+
+    def prepare(self) -> None:
+        """Make the first trajectories, outside of any trace."""
+        if self.members.data.count:
+            self._first  # noqa: B018
 
     @property
     def seconds(self) -> float:
