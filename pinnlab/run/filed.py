@@ -24,7 +24,7 @@ from pinnlab.run.instances import described
 from pinnlab.run.members import Arrays, Members, Part, make_part
 from pinnlab.run.meshed import make_meshed
 from pinnlab.run.observed import data_file
-from pinnlab.run.online import KINDS, make_outputs
+from pinnlab.run.online import KINDS, in_turn, make_outputs
 from pinnlab.run.outputs import readable
 from pinnlab.run.reference import Reference
 from pinnlab.run.table import Table
@@ -137,8 +137,7 @@ class Rows:
         first, count = (0, members.trained) if step else (members.first, members.count)
         turns = -(-n // count)
         keys = jax.random.split(key, turns + 1)
-        orders = [jax.random.permutation(k, count) for k in keys[1:]]
-        index = first + jnp.concatenate(orders)[:n]
+        index = first + in_turn(keys[1:], count, n)
         if self._bytes(table) <= _WHOLE:
             dtype = jnp.result_type(float)
             held = self._trained if step else self._tested

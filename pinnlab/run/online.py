@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from pinnlab.core.errors import PinnlabError, choose
@@ -107,8 +109,49 @@ class OnlineMembers(Members):
         return {"seconds_per_solve": own, "resolution": transfer, **paid}
 
 
+class Kept(ABC):
+    """Columns that can be made once, before the training, for a *count* of members."""
+
+    count: int
+
+    @abstractmethod
+    def make(self, keys: Any) -> Batch:
+        """Columns of one member a key."""
+
+    def prepare(self) -> None:
+        """Make the first *count* members, outside of any trace."""
+        if self.count:
+            self._once  # noqa: B018
+
+    @property
+    def seconds(self) -> float:
+        """What making the first members took, compiling included, before the training."""
+        return self._once[1] if self.count else 0.0
+
+    def first(self) -> Batch:
+        """The first *count* members, on the device in the precision at hand."""
+        dtype = jnp.result_type(float)
+        return {name: jnp.asarray(column, dtype) for name, column in self._once[0].items()}
+
+    @cached_property
+    def _once(self) -> tuple[Arrays, float]:
+        """The members of keys that are no seed's and not those of the test, in double precision,
+        and the seconds."""
+        begun = time.monotonic()
+        with precision("float64"):
+            keys = jax.random.split(jax.random.key(TEST + 1), self.count)
+            made = jax.tree.map(np.asarray, jax.jit(self.make)(keys))
+        return made, time.monotonic() - begun
+
+
+def in_turn(keys: Any, count: int, n: int) -> Any:
+    """(n,) numbers below *count*: all of them in a random order for each key, before any comes
+    again."""
+    return jnp.concatenate([jax.random.permutation(k, count) for k in keys])[:n]
+
+
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class Drawn(Kept):
     """Columns of random members: new ones, or for steps out of the first *count*.
 
     Arguments:
@@ -123,43 +166,16 @@ class Drawn:
 
     def __call__(self, key: Any, n: int, step: bool) -> Batch:
         if not (step and self.count):
-            return self._columns(jax.random.split(key, n))
+            return self.make(jax.random.split(key, n))
         turns = -(-n // self.count)
-        orders = [jax.random.permutation(k, self.count) for k in jax.random.split(key, turns)]
-        some = jax.numpy.concatenate(orders)[:n]
-        dtype = jax.numpy.result_type(float)
-        return jax.tree.map(lambda c: jax.numpy.asarray(c, dtype)[some], self._first[0])
+        some = in_turn(jax.random.split(key, turns), self.count, n)
+        return {name: column[some] for name, column in self.first().items()}
 
-    def prepare(self) -> None:
-        """Make the first *count* members, outside of any trace."""
-        if self.count:
-            self._first  # noqa: B018
-
-    @property
-    def seconds(self) -> float:
-        """What making the first members took, which are made before the training."""
-        return self._first[1] if self.count else 0.0
-
-    def _columns(self, keys: Any) -> Batch:
+    def make(self, keys: Any) -> Batch:
         inputs = self.pairs.at(keys)
         found = self.pairs.solve(inputs) if self.solutions else {}
         made = {INPUT + name: values for name, values in inputs.items()}
         return made | {SOLUTION + name: found[name] for name in self.solutions}
-
-    @cached_property
-    def _first(self) -> tuple[Arrays, float]:
-        """The first *count* members, solved once, and the seconds."""
-        return once(self._columns, self.count)
-
-
-def once(make: Callable[[Any], Batch], count: int) -> tuple[Arrays, float]:
-    """What *make* makes of *count* keys, which are no seed's and not those of the test, in double
-    precision, and the seconds that it takes, compiling included. Not for use inside of a trace."""
-    begun = time.monotonic()
-    with precision("float64"):
-        keys = jax.random.split(jax.random.key(TEST + 1), count)
-        made = jax.tree.map(np.asarray, jax.jit(make)(keys))
-    return made, time.monotonic() - begun
 
 
 def make_online(given: Mapping[str, Any], equation: Equation, solver: Classical | None) -> Members:

@@ -92,7 +92,7 @@ def operator(cfg: DictConfig, folder: Path, task: Task) -> Outcome:
 
 
 def _data(plan: OperatorPlan, done: Training) -> dict[str, float]:
-    """What making the training's members took, which is part of its seconds."""
+    """What making the training's members took, in its steps and before them."""
     per_step = (done.seconds - done.compile_seconds) / max(1, done.step)
     return drawing(plan.problem.terms, plan.trainer.phases[-1], per_step)
 
