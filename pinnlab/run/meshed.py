@@ -21,6 +21,7 @@ from pinnlab.io.ugrid import NODE, MeshNodes
 from pinnlab.models.cloudmodel import CloudModel, CloudReading
 from pinnlab.models.operatorreading import OperatorReading
 from pinnlab.run.members import Arrays, Members
+from pinnlab.run.online import in_turn
 from pinnlab.run.reference import Reference
 from pinnlab.solvers.classical import Classical
 from pinnlab.terms.base import Batch, Term
@@ -86,8 +87,7 @@ class MeshMembers(Members):
     def _drawn(self, key: Any, n: int, step: bool) -> Batch:
         first, count = (0, self.trained) if step else (self.first, self.count)
         keys = jax.random.split(key, -(-n // count))
-        orders = jax.vmap(lambda k: jax.random.permutation(k, count))(keys)
-        index = first + orders.reshape(-1)[:n]
+        index = first + in_turn(keys, count, n)
         dtype = jnp.result_type(float)
         made: Any = {c: jnp.asarray(v, dtype)[index] for c, v in self.columns.items()}
         return made | ({MESH: index} if self.cloud.count else {})

@@ -70,9 +70,8 @@ class OnlineMembers(Members):
             self._solved.prepare()
             made.append(PairTerm(self.family, grid, self._solved, share=share))
         if self.physics is not None:
-            drawn = Drawn(self.pairs, self.physics.count)
-            drawn.prepare()
-            made.append(self.physics.residual(self.family, drawn))
+            self._unsolved.prepare()
+            made.append(self.physics.residual(self.family, self._unsolved))
         return made
 
     @cached_property
@@ -80,7 +79,16 @@ class OnlineMembers(Members):
         assert self.data is not None
         return Drawn(replace(self.pairs, grid=self.data.grid), self.data.count, self.outputs)
 
+    @cached_property
+    def _unsolved(self) -> Drawn:
+        assert self.physics is not None
+        return Drawn(self.pairs, self.physics.count)
+
     def test(self) -> Arrays:
+        return self._tested
+
+    @cached_property
+    def _tested(self) -> Arrays:
         with precision("float64"):
             made = jax.jit(self.pairs.sample, static_argnums=1)(jax.random.key(TEST), self.count)
             return jax.tree.map(np.asarray, made)
