@@ -34,22 +34,21 @@ class HandWritten(nn.Module):
         self.values = nn.ParameterDict({n.replace("/", "_"): p for n, p in start.items()})
 
     def spectral(self, layer: int, x: Any) -> Any:
-        weight = torch.view_as_complex(self.values[f"SpectralConvolution_{layer}_weight"])
+        stored = self.values[f"SpectralConvolution_{layer}_weight"]  # (*rows, out, 2, in)
+        weight = torch.complex(stored[..., 0, :], stored[..., 1, :])
         m, axes = self.modes, tuple(range(2, 2 + self.dims))
         z = torch.fft.rfftn(x, dim=axes)
         out = torch.zeros(*z.shape, dtype=z.dtype)
         if self.dims == 1:
-            out[:, :, :m] = torch.einsum("bck,kco->bok", z[:, :, :m], weight)
+            out[:, :, :m] = torch.einsum("bck,koc->bok", z[:, :, :m], weight)
         else:
-            product = "bckl,klco->bokl"
+            product = "bckl,kloc->bokl"
             out[:, :, :m, :m] = torch.einsum(product, z[:, :, :m, :m], weight[:m])
             out[:, :, -m:, :m] = torch.einsum(product, z[:, :, -m:, :m], weight[m:])
         return torch.fft.irfftn(out, s=x.shape[2:], dim=axes)
 
     def pointwise(self, layer: int, x: Any) -> Any:
-        kernel = self.values[f"Pointwise_{layer}_kernel"].T.reshape(
-            -1, x.shape[1], *[1] * self.dims
-        )
+        kernel = self.values[f"Pointwise_{layer}_kernel"].reshape(-1, x.shape[1], *[1] * self.dims)
         convolution = functional.conv1d if self.dims == 1 else functional.conv2d
         return convolution(x, kernel, self.values[f"Pointwise_{layer}_bias"])
 

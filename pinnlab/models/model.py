@@ -18,6 +18,7 @@ from pinnlab.core.field import Field
 from pinnlab.core.pointfield import PointField
 from pinnlab.equations.base import Equation
 from pinnlab.models.exact import exact_scalar
+from pinnlab.models.parity import Parity, averaged, signs
 from pinnlab.models.separable import tensor_field
 from pinnlab.networks.separable import Separable
 
@@ -36,6 +37,9 @@ class Model:
         periods: further periods, in the axis's units, given to the network as sines and cosines
             (the day in a series of many days): ``{"t": [86400.0]}``.
         stretch: factors on the [-1, 1] inputs of axes along which the solution changes often.
+        parity: axes of space about whose middle the solution is even or odd, exactly:
+            ``{"x": "odd"}``, or by variable ``{"x": {"u": "odd", "p": "even"}}``
+            (:mod:`pinnlab.models.parity`). The equation must have that symmetry.
         before: the model that this one corrects: its outputs are added to those of the network,
             which are multiplied by a size. Parameters then hold ``before`` and ``size`` as well.
     """
@@ -46,6 +50,7 @@ class Model:
     harmonics: int = 1
     periods: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     stretch: Mapping[str, float] = field(default_factory=dict)
+    parity: Parity = field(default_factory=dict)
     before: Model | None = None
 
     def inputs(self, domain: Domain, point: Point) -> Any:
@@ -92,7 +97,13 @@ class Model:
     def _outputs(self, params: Any, equation: Equation, point: Point) -> Any:
         """The (k,) outputs of the network, and of those that it corrects."""
         own = {name: tree for name, tree in params.items() if name not in ("before", "size")}
-        made: Any = self._module(equation).apply(own, self.inputs(equation.domain, point))
+        module, domain = self._module(equation), equation.domain
+
+        def outputs(x: Point) -> Any:
+            return module.apply(own, self.inputs(domain, x))
+
+        turned = signs(self.parity, domain, equation.variables.names)
+        made = averaged(outputs, turned, domain, point) if turned else outputs(point)
         if self.before is None:
             return made
         return self.before._outputs(params["before"], equation, point) + params["size"] * made
@@ -100,7 +111,7 @@ class Model:
     @property
     def tensor(self) -> bool:
         """Whether it is evaluated on tensor products of points at a fraction of the cost."""
-        return isinstance(self.network, Separable) and self.before is None
+        return isinstance(self.network, Separable) and self.before is None and not self.parity
 
     def field(self, params: Any, equation: Equation, point: Point, slots: Any = ()) -> Field:
         """The field of the variables at one point; *slots* tells what will be asked.

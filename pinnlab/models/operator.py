@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -17,6 +18,7 @@ from pinnlab.core.parameters import evaluate_on
 from pinnlab.equations.base import Equation
 from pinnlab.equations.family import given
 from pinnlab.models.gridconditions import end_of, exactly
+from pinnlab.models.symmetries import Symmetry
 from pinnlab.models.sensors import Modes, coordinates, principal_modes
 
 Scaling = tuple[float, float]  # mean and standard deviation
@@ -50,6 +52,9 @@ class OperatorModel:
         sensors: where networks that say so read the inputs, which are interpolated to it if they
             are given elsewhere; the grid if None. It must not change after the training.
         modes: of solutions, for networks that say ``pod``; found by :meth:`scaled`.
+        symmetries: of the family (:func:`pinnlab.models.symmetries.symmetries`): what the network
+            gives is the mean over the images of a member under those that fit the grid, moved
+            back. An evaluation takes as many times as long.
     """
 
     network: nn.Module
@@ -62,6 +67,7 @@ class OperatorModel:
     scales: Mapping[str, Scaling] = field(default_factory=dict)
     sensors: Grid | None = None
     modes: Modes | None = None
+    symmetries: tuple[Symmetry, ...] = ()
 
     def scaled(
         self, inputs: Mapping[str, Any], outputs: Mapping[str, Any], grid: Grid | None = None
@@ -95,7 +101,7 @@ class OperatorModel:
 
     def at_sensors(self, member: Equation | None) -> Any:
         """(*m, channels): the inputs over their scale, on the nodes of the sensors."""
-        sensors = self.sensors or self.grid
+        sensors = self._read_grid(self.grid)
         made = self._readings(member, sensors)
         return jnp.stack([jnp.broadcast_to(value, sensors.shape) for value in made], axis=-1)
 
@@ -106,7 +112,7 @@ class OperatorModel:
     def apply(self, params: Any, member: Equation, grid: Grid | None = None) -> dict[str, Any]:
         """The variables on the nodes of *grid*, in SI: arrays of its shape."""
         grid = self.grid if grid is None else grid
-        outputs: Any = self._module(member, grid).apply(params, *self._seen(member, grid))
+        outputs = self._outputs(params, member, grid)
         base, raw = self.base(member, grid), {}
         for i, name in enumerate(self._names(member)):
             variable = member.variables[name]
@@ -124,14 +130,37 @@ class OperatorModel:
         names = [name for name in self.inputs if name in self._names(member)]
         return {name: given(member, name).on(grid.nodes) for name in names}
 
+    def single(self) -> OperatorModel:
+        """The same without a mean over images: what is trained."""
+        return replace(self, symmetries=()) if self.symmetries else self
+
     def field(self, params: Any, member: Equation, grid: Grid | None = None) -> GridField:
         """The field of the variables on *grid*; time is an axis of it, or at its end."""
         grid = self.grid if grid is None else grid
         return GridField(grid, self.apply(params, member, grid), end_of(member, grid))
 
+    def _outputs(self, params: Any, member: Equation, grid: Grid) -> Any:
+        """(*n, outputs) of the network."""
+        module, (read, *places) = self._module(member, grid), self._seen(member, grid)
+        images = [symmetry for symmetry in self.symmetries if symmetry.fits(grid)]
+        if len(images) < 2:
+            return module.apply(params, read, *places)
+        own, count = self._read_grid(grid), len(self.inputs)
+        moved = [
+            jnp.concatenate([_each(s.on, read[..., :count], own), read[..., count:]], axis=-1)
+            for s in images
+        ]
+        found: Any = jax.vmap(lambda x: module.apply(params, x, *places))(jnp.stack(moved))
+        back = [_each(s.back, made, grid) for s, made in zip(images, found, strict=True)]
+        return jnp.mean(jnp.stack(back), axis=0)
+
+    def _read_grid(self, grid: Grid) -> Grid:
+        """Where the inputs are read, for solutions on *grid*."""
+        return (self.sensors or self.grid) if self._reads_sensors else grid
+
     def _seen(self, member: Equation | None, grid: Grid) -> tuple[Any, ...]:
         """What the network is given."""
-        if not getattr(self.network, "reads_sensors", False):
+        if not self._reads_sensors:
             return (self.channels(member, grid),)
         readings = self.at_sensors(member)
         if not self._pod:
@@ -153,6 +182,10 @@ class OperatorModel:
             mean, size = self.scales.get(f"input {name}", (0.0, 1.0))
             made.append((jnp.asarray(value, dtype) - mean) / size)
         return made
+
+    @property
+    def _reads_sensors(self) -> bool:
+        return getattr(self.network, "reads_sensors", False)
 
     @property
     def _pod(self) -> int:
@@ -184,6 +217,11 @@ class OperatorModel:
     def name(self) -> str:
         """The network's class name."""
         return type(self.network).__name__
+
+
+def _each(move: Callable[..., Any], values: Any, grid: Grid) -> Any:
+    """(*n, channels) *values*, each channel moved."""
+    return jax.vmap(lambda v: move(v, grid), in_axes=-1, out_axes=-1)(values)
 
 
 def _scaling(values: Any) -> Scaling:

@@ -9,8 +9,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from pinnlab.core.errors import PinnlabError, choose
-from pinnlab.networks.spectral import TRANSFORMS, _rows, convolve
-from pinnlab.networks.spectrum import for_axes, remaining
+from pinnlab.networks.spectral import convolve
+from pinnlab.networks.spectrum import TRANSFORMS, for_axes, remaining, rows
 from pinnlab.networks.stack import stacked
 
 
@@ -60,7 +60,7 @@ class FactorizedFno(nn.Module):
 
 
 class FactorizedConvolution(nn.Module):
-    """(C, *n) fields to (features, *n) ones by their lowest waves, with few weights.
+    """(*n, C) fields to (*n, features) ones by their lowest waves, with few weights.
 
     The factors of the channels are real, so that they commute with the transform: where that is
     cheaper, only as many fields are transformed as the core has channels.
@@ -85,28 +85,28 @@ class FactorizedConvolution(nn.Module):
         choose("transform (network.transform)", self.transform, TRANSFORMS)
         if not 0.0 < self.rank <= 1.0:
             raise PinnlabError(f"network.rank must be above 0 and at most 1, got {self.rank}")
-        channels, *shape = x.shape
-        sizes = (*_rows(self.modes), channels, self.features)
+        *shape, channels = x.shape
+        sizes = (*rows(self.modes), channels, self.features)
         ranks = tuple(max(1, round(self.rank * n)) for n in sizes)
 
-        def factor(name: str, rows: int, rank: int) -> Any:
+        def factor(name: str, size: int, rank: int) -> Any:
             # Products with it keep the mean square, and the core has that of an Fno's weight.
             start = nn.initializers.normal(rank**-0.5)
-            return self.param(name, start, (rows, rank), x.dtype)
+            return self.param(name, start, (size, rank), x.dtype)
 
         start = nn.initializers.normal((2.0 * channels * self.features) ** -0.5)
         core = self.param("core", start, (*ranks, 2), x.dtype)
         kept = tuple(min(k, n // 2) for k, n in zip(self.modes, shape, strict=True))
         for dim in range(len(shape)):
             waves = factor(f"waves_{dim}", sizes[dim], ranks[dim])
-            waves = jnp.take(waves, remaining(self.modes, kept, dim), axis=0)
             core = jnp.moveaxis(jnp.tensordot(waves, core, axes=(1, dim)), 0, dim)
+        core = remaining(core, self.modes, kept)
         into = factor("into", channels, ranks[-2])
         out = factor("out", self.features, ranks[-1])
         if _apart(shape, kept, (channels, self.features), ranks[-2:], self.transform):
-            x = convolve(jnp.tensordot(into, x, axes=(0, 0)), core, kept, self.transform)
-            return jnp.tensordot(out, x, axes=1)
-        weight = jnp.einsum("cp,...pqz,oq->...coz", into, core, out)
+            core = jnp.moveaxis(core, -3, -1)
+            return convolve(x @ into, core, kept, self.transform) @ out.T
+        weight = jnp.einsum("cp,...pqz,oq->...ozc", into, core, out)
         return convolve(x, weight, kept, self.transform)
 
 
@@ -121,5 +121,5 @@ def _apart(
     the nodes than with the whole weight, which all instances share."""
     nodes, (c, o), (p, q) = prod(shape), channels, core
     a_field = nodes * (2.5 * log2(nodes) if transform == "fft" else 4.0 * modes[-1])
-    saved = a_field * (c + o - p - q) + 8.0 * prod(_rows(modes)) * (c * o - p * q)
+    saved = a_field * (c + o - p - q) + 8.0 * prod(rows(modes)) * (c * o - p * q)
     return 2.0 * nodes * (c * p + q * o) < saved

@@ -59,13 +59,12 @@ class Sfno(nn.Module):
 
         made = stacked(self, x, convolved)
         if self.linear:
-            straight = DegreeConvolution(self.outputs, self.modes)(jnp.moveaxis(x, -1, 0))
-            made = made + jnp.moveaxis(straight, 0, -1)
+            made = made + DegreeConvolution(self.outputs, self.modes)(x)
         return made
 
 
 class DegreeConvolution(nn.Module):
-    """(C, n_lat, n_lon) fields to (features, n_lat, n_lon) ones by harmonics of low degree.
+    """(n_lat, n_lon, C) fields to (n_lat, n_lon, features) ones by harmonics of low degree.
 
     Attributes:
         features: channels of the answer.
@@ -80,7 +79,7 @@ class DegreeConvolution(nn.Module):
 
     @nn.compact
     def __call__(self, x: Any) -> Any:
-        channels, n_lat, n_lon = x.shape
+        n_lat, n_lon, channels = x.shape
         start = nn.initializers.normal((channels * self.features) ** -0.5)
         full = self.param("weight", start, (self.modes, channels, self.features), x.dtype)
         degree = min(self.modes - 1, n_lat - 1, (n_lon - 1) // 2)
@@ -89,5 +88,6 @@ class DegreeConvolution(nn.Module):
                 f"network.modes: at least two degrees, got {self.modes} on {n_lat} x {n_lon} points"
             )
         harmonics = Harmonics(n_lat, n_lon, degree)
-        z = harmonics.analysis(x)
-        return harmonics.synthesis(jnp.einsum("lco,clm->olm", full[: degree + 1], z))
+        z = harmonics.analysis(jnp.moveaxis(x, -1, 0))
+        z = jnp.einsum("lco,clm->olm", full[: degree + 1], z)
+        return jnp.moveaxis(harmonics.synthesis(z), 0, -1)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import jax.numpy as jnp
-
 from pinnlab.networks.fno import Pointwise, continued
 from pinnlab.networks.layers import activation
 
@@ -37,21 +35,20 @@ def stacked(
     Arguments:
         network: whose sizes these are.
         x: the instance.
-        linear: K, from the number of the layer and (C, \*n) fields to as many.
+        linear: K, from the number of the layer and (\*n, C) fields to as many.
         periodic, padding: which axes close, and by which share the others are continued with
             zeros.
     """
     act, shape = activation(network.activation), x.shape[:-1]
-    x = continued(jnp.moveaxis(x, -1, 0), periodic, padding)
+    x = continued(x, periodic, padding)
     x = Pointwise(network.width)(x)
     for layer in range(network.depth):
         x = x + act(linear(layer, x) + Pointwise(network.width)(x))
-    x = x[(slice(None), *(slice(0, n) for n in shape))]
-    return projected(network, x)
+    return projected(network, x[tuple(slice(0, n) for n in shape)])
 
 
 def projected(network: Sized, x: Any) -> Any:
-    """(C, *n) fields to (*n, outputs), by one hidden layer that acts on the channels at a node."""
+    """(*n, C) fields to (*n, outputs), by one hidden layer that acts on the channels at a node."""
     act = activation(network.activation)
     x = act(Pointwise(network.hidden or 2 * network.width)(x))
-    return jnp.moveaxis(Pointwise(network.outputs)(x), 0, -1)
+    return Pointwise(network.outputs)(x)

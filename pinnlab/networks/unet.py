@@ -48,13 +48,12 @@ class UNet(nn.Module):
 
     @nn.compact
     def __call__(self, x: Any) -> Any:
-        x = jnp.moveaxis(x, -1, 0)
-        x = UShape(self.width, self.depth, 2, self.activation, self.beyond, self.periodic)(x)
-        return jnp.moveaxis(Pointwise(self.outputs)(x), 0, -1)
+        kind = (self.activation, self.beyond, self.periodic)
+        return Pointwise(self.outputs)(UShape(self.width, self.depth, 2, *kind)(x))
 
 
 class UShape(nn.Module):
-    """The same from (C, *n) to (width, *n) fields, a part of other networks.
+    """The same from (*n, C) to (*n, width) fields, a part of other networks.
 
     Attributes:
         growth: how many times the channels of a grid the next coarser one has.
@@ -70,7 +69,7 @@ class UShape(nn.Module):
     @nn.compact
     def __call__(self, x: Any) -> Any:
         choose("rule (network.beyond)", self.beyond, BEYOND)
-        _check(x.shape[1:], self.depth)
+        _check(x.shape[:-1], self.depth)
         kind = (self.activation, self.beyond, self.periodic or (True,) * (x.ndim - 1))
         widths = [self.width * self.growth**level for level in range(self.depth + 1)]
         x, finer = Block(self.width, *kind)(x), []
@@ -79,8 +78,8 @@ class UShape(nn.Module):
             x = Convolution(near, *kind[1:], stride=2)(x)
             x = Block(far, *kind)(x)
         for near, skip in zip(widths[-2::-1], finer[::-1], strict=True):
-            x = Convolution(near, *kind[1:])(_repeated(x, skip.shape[1:]))
-            x = Block(near, *kind)(jnp.concatenate([skip, x]))
+            x = Convolution(near, *kind[1:])(_repeated(x, skip.shape[:-1]))
+            x = Block(near, *kind)(jnp.concatenate([skip, x], axis=-1))
         return x
 
 
@@ -98,11 +97,11 @@ class Block(nn.Module):
         for _ in range(2):
             y = act(Normalized()(y))
             y = Convolution(self.features, self.beyond, self.periodic)(y)
-        return y + (x if len(x) == self.features else Pointwise(self.features)(x))
+        return y + (x if x.shape[-1] == self.features else Pointwise(self.features)(x))
 
 
 class Convolution(nn.Module):
-    """(C, *n) to (features, *n) fields by the nodes beside each node; strides leave fewer."""
+    """(*n, C) to (*n, features) fields by the nodes beside each node; strides leave fewer."""
 
     features: int
     beyond: str
@@ -111,17 +110,22 @@ class Convolution(nn.Module):
 
     @nn.compact
     def __call__(self, x: Any) -> Any:
-        dims, channels = x.ndim - 1, len(x)
+        dims, channels = x.ndim - 1, x.shape[-1]
         # Small, so that blocks begin near the identity: larger ones learn far more slowly.
-        start = nn.initializers.variance_scaling(0.2, "fan_in", "normal", in_axis=1, out_axis=0)
-        shape = (self.features, channels, *[3] * dims)
+        start = nn.initializers.variance_scaling(0.2, "fan_in", "normal", in_axis=-2, out_axis=-1)
+        shape = (*[3] * dims, channels, self.features)
         weight = self.param("kernel", start, shape, x.dtype)
         bias = self.param("bias", nn.initializers.zeros, (self.features,), x.dtype)
-        for axis, closed in enumerate(self.periodic, 1):
+        for axis, closed in enumerate(self.periodic):
             one = [(1, 1) if d == axis else (0, 0) for d in range(x.ndim)]
             x = jnp.pad(x, one, mode="wrap" if closed else BEYOND[self.beyond])
-        y = jax.lax.conv_general_dilated(x[None], weight, (self.stride,) * dims, "VALID")[0]
-        return y + bias.reshape(-1, *[1] * dims)
+        space = "XYZ"[:dims]
+        layout = (f"N{space}C", f"{space}IO", f"N{space}C")
+        strides = (self.stride,) * dims
+        y = jax.lax.conv_general_dilated(
+            x[None], weight, strides, "VALID", dimension_numbers=layout
+        )
+        return y[0] + bias.reshape(*[1] * dims, -1)
 
 
 class Normalized(nn.Module):
@@ -132,21 +136,21 @@ class Normalized(nn.Module):
 
     @nn.compact
     def __call__(self, x: Any) -> Any:
-        channels = len(x)
-        grouped = x.reshape(gcd(channels, 8), -1)
-        grouped = grouped - jnp.mean(grouped, axis=1, keepdims=True)
-        size = jnp.sqrt(jnp.mean(grouped**2, axis=1, keepdims=True) + 1e-5)
+        channels = x.shape[-1]
+        grouped = x.reshape(-1, gcd(channels, 8), channels // gcd(channels, 8))
+        grouped = grouped - jnp.mean(grouped, axis=(0, 2), keepdims=True)
+        size = jnp.sqrt(jnp.mean(grouped**2, axis=(0, 2), keepdims=True) + 1e-5)
         scale = self.param("scale", nn.initializers.ones, (channels,), x.dtype)
         bias = self.param("bias", nn.initializers.zeros, (channels,), x.dtype)
-        each = (-1, *[1] * (x.ndim - 1))
+        each = (*[1] * (x.ndim - 1), -1)
         return (grouped / size).reshape(x.shape) * scale.reshape(each) + bias.reshape(each)
 
 
 def _repeated(x: Any, shape: tuple[int, ...]) -> Any:
-    """Each node of (C, *n) twice along each axis, cut to *shape*."""
-    for axis in range(1, x.ndim):
+    """Each node of (*n, C) twice along each axis, cut to *shape*."""
+    for axis in range(x.ndim - 1):
         x = jnp.repeat(x, 2, axis=axis)
-    return x[(slice(None), *(slice(0, n) for n in shape))]
+    return x[tuple(slice(0, n) for n in shape)]
 
 
 def _check(shape: tuple[int, ...], depth: int) -> None:

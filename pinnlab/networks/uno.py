@@ -10,11 +10,10 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from pinnlab.core.errors import choose
 from pinnlab.networks.fno import Pointwise, continued
 from pinnlab.networks.layers import activation
-from pinnlab.networks.spectral import TRANSFORMS, _rows
-from pinnlab.networks.spectrum import for_axes, from_waves, mixed, remaining, to_waves
+from pinnlab.networks.spectral import SpectralConvolution
+from pinnlab.networks.spectrum import for_axes
 from pinnlab.networks.stack import projected
 
 
@@ -55,13 +54,13 @@ class Uno(nn.Module):
         modes = for_axes(self.modes, len(shape))
         closed = self.periodic or (True,) * len(shape)
         transform = "dft" if self.transform == "auto" else self.transform
-        x = continued(jnp.moveaxis(x, -1, 0), closed, self.padding)
-        grids = [tuple(max(2, -(-n // 2**k)) for n in x.shape[1:]) for k in range(self.depth + 1)]
+        x = continued(x, closed, self.padding)
+        grids = [tuple(max(2, -(-n // 2**k)) for n in x.shape[:-1]) for k in range(self.depth + 1)]
         waves = [tuple(max(1, -(-m // 2**k)) for m in modes) for k in range(self.depth + 1)]
 
         def layer(x: Any, level: int, coarser: int) -> Any:
             features, grid = self.width * 2**level, grids[level]
-            y = ResizingConvolution(features, waves[coarser], grid, transform)(x)
+            y = SpectralConvolution(features, waves[coarser], transform, grid)(x)
             return act(y + resampled(Pointwise(features)(x), grid, closed))
 
         x, finer = layer(Pointwise(self.width)(x), 0, 0), []
@@ -69,46 +68,13 @@ class Uno(nn.Module):
             finer.append(x)
             x = layer(x, level, level)
         for level in range(self.depth - 1, -1, -1):
-            x = jnp.concatenate([layer(x, level, level + 1), finer[level]])
-        return projected(self, x[(slice(None), *(slice(0, n) for n in shape))])
-
-
-class ResizingConvolution(nn.Module):
-    """(C, *n) fields to (features, *grid) ones by their lowest waves.
-
-    Attributes:
-        features: channels of the answer.
-        modes: waves kept on each axis; those that both grids have.
-        grid: nodes of the answer on each axis.
-        transform: ``dft`` or ``fft``.
-
-    Raises:
-        PinnlabError: an unknown transform.
-    """
-
-    features: int
-    modes: tuple[int, ...]
-    grid: tuple[int, ...]
-    transform: str = "dft"
-
-    @nn.compact
-    def __call__(self, x: Any) -> Any:
-        choose("transform (network.transform)", self.transform, TRANSFORMS)
-        channels, *shape = x.shape
-        start = nn.initializers.normal((2.0 * channels * self.features) ** -0.5)
-        sizes = (*_rows(self.modes), channels, self.features, 2)
-        weight = self.param("weight", start, sizes, x.dtype)
-        both = zip(self.modes, shape, self.grid, strict=True)
-        kept = tuple(min(k, n // 2, m // 2) for k, n, m in both)
-        for dim in range(len(shape)):
-            weight = jnp.take(weight, remaining(self.modes, kept, dim), axis=dim)
-        z = mixed(to_waves(x, kept, self.transform), weight)
-        return from_waves(z, self.grid, self.transform)
+            x = jnp.concatenate([layer(x, level, level + 1), finer[level]], axis=-1)
+        return projected(self, x[tuple(slice(0, n) for n in shape)])
 
 
 def resampled(x: Any, grid: tuple[int, ...], closed: tuple[bool, ...]) -> Any:
-    r"""(C, \*n) fields on another *grid* of the same intervals, whose first nodes agree."""
-    for dim, (n, m, goes_round) in enumerate(zip(x.shape[1:], grid, closed, strict=True), 1):
+    r"""(\*n, C) fields on another *grid* of the same intervals, whose first nodes agree."""
+    for dim, (n, m, goes_round) in enumerate(zip(x.shape[:-1], grid, closed, strict=True)):
         if n != m:
             matrix = jnp.asarray((_trigonometric if goes_round else _averages)(n, m), x.dtype)
             x = jnp.moveaxis(jnp.tensordot(x, matrix, axes=(dim, 0)), -1, dim)

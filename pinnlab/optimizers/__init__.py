@@ -4,6 +4,7 @@ from pinnlab.optimizers.base import Optimizer
 from pinnlab.optimizers.gradient import Gradient
 from pinnlab.optimizers.levenberg_marquardt import LevenbergMarquardt
 from pinnlab.optimizers.matrix_free import MatrixFree
+from pinnlab.optimizers.pseudo_time import PseudoTime
 from pinnlab.optimizers.schedules import cosine
 from pinnlab.optimizers.soap import soap
 from pinnlab.optimizers.spring import Spring
@@ -14,6 +15,7 @@ __all__ = [
     "LevenbergMarquardt",
     "MatrixFree",
     "Optimizer",
+    "PseudoTime",
     "QuasiNewton",
     "Spring",
     "cosine",

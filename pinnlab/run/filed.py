@@ -32,7 +32,7 @@ from pinnlab.solvers.classical import Classical
 from pinnlab.solvers.pairs import Pairs, timed
 from pinnlab.terms.base import Batch, Term
 from pinnlab.terms.instances import INPUT, SOLUTION, PairTerm
-from pinnlab.terms.symmetries import Symmetry, symmetries
+from pinnlab.models.symmetries import Symmetry, symmetries
 
 _KEYS = (*KINDS, "schemes", "outputs", "data", "physics")
 _DATA = ("file", "test", "inputs", "outputs", "axes", "augment", "resolutions")

@@ -21,6 +21,7 @@ from pinnlab.equations.family import Family
 from pinnlab.io.ugrid import MeshNodes
 from pinnlab.models.operator import OperatorModel
 from pinnlab.models.operatorreading import OperatorReading
+from pinnlab.models.symmetries import symmetries
 from pinnlab.run import scored
 from pinnlab.run.build import instantiate
 from pinnlab.run.reference import Reference
@@ -29,7 +30,7 @@ from pinnlab.terms.base import Term
 from pinnlab.terms.instances import INPUT, SOLUTION, Draw, PhysicsTerm
 
 Arrays = dict[str, np.ndarray]
-_MODEL = ("exact", "increment", "coarse")
+_MODEL = ("exact", "increment", "coarse", "symmetric")
 _SEEN = 256  # members from which the scales of inputs and solutions are taken
 
 
@@ -86,10 +87,10 @@ class Members(ABC):
         more = dict(given)
         if more.get("coarse") is not None:
             more["coarse"] = Coarse(instantiate(more["coarse"], "model.coarse"))
+        found = symmetries(self.family, self.grid) if more.pop("symmetric", False) else ()
         names, sensors = self.family.names, self.family.grid
-        return OperatorModel(
-            network, names, self.grid, outputs=self.outputs, sensors=sensors, **more
-        )
+        more |= {"outputs": self.outputs, "sensors": sensors, "symmetries": found}
+        return OperatorModel(network, names, self.grid, **more)
 
     def scaled(self, model: OperatorModel, term: Any) -> OperatorModel:
         """The model with the scales of what a term of the training is given."""

@@ -34,13 +34,19 @@ _TUNED = "transform.json"  # in the run's folder, as the two ways differ in the 
 
 @dataclass(frozen=True, eq=False)
 class OperatorPlan(Plan):
-    """One training of an operator, read as such."""
+    """One training of an operator, read as such.
+
+    Arguments:
+        members: of the family.
+        model: that is read; the symmetries of its answers are left out in training.
+    """
 
     members: Members | None = None
+    model: OperatorModel | None = None
 
     def reading(self, reached: Sequence[Any]) -> Any:
         assert self.members is not None
-        return self.members.reading(self.problem.model, reached[-1], self.trainer.seeds)
+        return self.members.reading(self.model, reached[-1], self.trainer.seeds)
 
 
 def operator(cfg: DictConfig, folder: Path, task: Task) -> Outcome:
@@ -117,12 +123,12 @@ def make_operator(cfg: DictConfig, members: Members, folder: Path | None = None)
         jax.eval_shape(lambda: model.apply(model.init(jax.random.key(0), member), member))
     except (TypeError, ValueError) as error:
         raise PinnlabError(f"network: it cannot be built: {str(error).splitlines()[0]}") from error
-    problem = Problem(equation, model, terms)  # type: ignore[arg-type]
+    problem = Problem(equation, model.single(), terms)  # type: ignore[arg-type]
     if folder is not None and getattr(model.network, "transform", None) == "auto":
         size = trainer.phases[0].minibatch or trainer.phases[0].points
         model = _with_transform(model, _faster(problem, size, folder))
-        problem = Problem(equation, model, terms)  # type: ignore[arg-type]
-    return OperatorPlan(equation, [Leg(problem)], trainer, members=members)
+        problem = Problem(equation, model.single(), terms)  # type: ignore[arg-type]
+    return OperatorPlan(equation, [Leg(problem)], trainer, members=members, model=model)
 
 
 def _model(cfg: DictConfig, members: Members) -> OperatorModel:

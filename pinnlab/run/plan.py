@@ -13,6 +13,7 @@ from pinnlab.core.errors import PinnlabError, choose
 from pinnlab.core.units import quantity
 from pinnlab.equations.base import Equation
 from pinnlab.models import Model, NetworkReading
+from pinnlab.models.parity import check_parity
 from pinnlab.models.windows import WindowedReading, bases, edges
 from pinnlab.terms import Prior, Problem, default_terms
 from pinnlab.train import Phase, Trainer
@@ -75,18 +76,20 @@ def make_plan(
 
     Raises:
         PinnlabError: windows that do not fit the time axis, or of an inverse problem; stages
-            together with windows.
+            together with windows; a parity that the equation does not have.
     """
 
     def problem(of: Equation, model: Model = model) -> Problem:
         return Problem(of, model, default_terms(of, model, observations, priors), infer)
 
+    check_parity(model, equation)
     if windows is None and not stages:
         return Plan(equation, [Leg(problem(equation))], trainer)
     if windows is None:
         models = [model]
         for more, _ in stages:
-            models.append(replace(more, before=models[-1], exact=model.exact, embed=model.embed))
+            more = replace(more, exact=model.exact, embed=model.embed, parity=model.parity)
+            models.append(replace(more, before=models[-1]))
         legs = staged([problem(equation, m) for m in models], [None, *(p for _, p in stages)])
         return Plan(equation, legs, trainer)
     if stages:

@@ -77,6 +77,7 @@ def tuned_reading(
         DivergenceError: the loss is no longer finite.
     """
     begun = time.monotonic()
+    reading = replace(reading, model=reading.model.single())  # images are members of their own
     _check(reading, values, seconds)
     chosen = optimizer or Gradient(soap(lambda step: _RATE / (1.0 + step / _HALVED)), chunk=10)
     with precision("float64"):

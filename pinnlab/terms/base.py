@@ -16,6 +16,9 @@ Batch = Mapping[str, Any]  # columns of (N,) arrays: one for each axis, and what
 # Columns of mean one that weigh the points of a term; a batch without them weighs all alike.
 MEASURE = "_measure"  # the share of the domain that a point stands for: quadrature
 WEIGHT = "_weight"  # the attention that a training pays to it
+# Columns before names of variables that make rows of a residual those of a step in pseudo time:
+# the inverse of its length with its sign, and the state from which it is made.
+RATE, HELD = "_rate_", "_held_"
 
 
 def spread(domain: Domain, axes: Sequence[str], unit: Any, reach: float) -> dict[str, Any]:
@@ -61,6 +64,10 @@ class Term(ABC):
         """Columns of *n* points of the term's own choice, for training steps or for the loss on
         points that no step sees; None where a sampler chooses."""
         return None
+
+    def states(self, model: Model, params: Any, equation: Equation, point: Batch) -> dict[str, Any]:
+        """The variables that the rows change in pseudo time, over their scales; none as a rule."""
+        return {}
 
     @property
     def fixed(self) -> Batch | None:

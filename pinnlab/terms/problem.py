@@ -25,6 +25,7 @@ from pinnlab.core.errors import PinnlabError, choose
 from pinnlab.equations.base import Equation
 from pinnlab.models.learned import equation_with, free_of
 from pinnlab.models.model import Model
+from pinnlab.terms import pseudo
 from pinnlab.terms.base import Batch, Term, weighed
 from pinnlab.terms.boundary import BoundaryTerm, InitialTerm, PeriodicTerm
 from pinnlab.terms.data import DataTerm
@@ -130,6 +131,16 @@ class Problem:
             return self.unit * rows.reshape(rows.shape[0], -1).T
         rows = jax.vmap(lambda p: term.row(self.model, network, equation, p))(points)
         return self.unit * rows
+
+    def stepped(
+        self, before: Params, batch: Mapping[str, Batch], rate: Any, signs: Mapping[str, float]
+    ) -> dict[str, Batch]:
+        """The *batch* at which the residual is that of a step in pseudo time (:mod:`.pseudo`)."""
+        return pseudo.stepped(self, before, batch, rate, signs)
+
+    def stiffness(self, params: Params, before: Params, batch: Mapping[str, Batch]) -> Any:
+        """How much more the residual changes than the variables, between two states."""
+        return pseudo.stiffness(self, params, before, batch)
 
     def losses(self, params: Params, batch: Mapping[str, Batch]) -> dict[str, Any]:
         """The mean square of each term's rows at its weighed points, without the term's weight."""

@@ -28,7 +28,7 @@ def rows(modes):
 
 
 def weights(modes, channels=2, features=3):
-    return noise(*rows(modes), channels, features, 2, seed=1)
+    return noise(*rows(modes), features, 2, channels, seed=1)
 
 
 def by_numpy(x, weight, modes):
@@ -37,18 +37,18 @@ def by_numpy(x, weight, modes):
     A wave of the last axis and its negative are one real wave; the constant of the last axis is
     its own negative, where the real part is taken.
     """
-    axes = tuple(range(1, x.ndim))
-    shape, spectrum = x.shape[1:], np.fft.fftn(x, axes=axes)
-    complex_weight = weight[..., 0] + 1j * weight[..., 1]
-    total = np.zeros((weight.shape[-2], *shape))
+    axes = tuple(range(x.ndim - 1))
+    shape, spectrum = x.shape[:-1], np.fft.fftn(x, axes=axes)
+    complex_weight = weight[..., 0, :] + 1j * weight[..., 1, :]
+    total = np.zeros((*shape, weight.shape[-3]))
     places = np.meshgrid(*[np.arange(n) / n for n in shape], indexing="ij")
     for row in np.ndindex(*rows(modes)):
         split = list(zip(row, modes, strict=True))
         k = [r if r < m else r - 2 * m for r, m in split]
-        values = spectrum[(slice(None), *k)] @ complex_weight[row]
+        values = complex_weight[row] @ spectrum[tuple(k)]
         wave = np.exp(2j * np.pi * sum(a * p for a, p in zip(k, places, strict=True)))
         both = 1.0 if k[-1] == 0 else 2.0
-        total += both * np.real(values[(..., *[None] * len(shape))] * wave) / x[0].size
+        total += both * np.real(values * wave[..., None]) / np.prod(shape)
     return total
 
 
@@ -56,7 +56,7 @@ def by_numpy(x, weight, modes):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_it_is_the_sum_over_the_kept_waves(shape, transform):
     modes = SHAPES[shape]
-    x, weight = noise(2, *shape), weights(modes)
+    x, weight = noise(*shape, 2), weights(modes)
     found = convolve(jnp.asarray(x), jnp.asarray(weight), modes, transform)
     np.testing.assert_allclose(found, by_numpy(x, weight, modes), atol=1e-12)
 
@@ -65,14 +65,14 @@ def test_it_is_the_sum_over_the_kept_waves(shape, transform):
 def test_both_transforms_agree_with_all_the_waves_of_a_grid(shape):
     """More modes than the grid has; the wave of two nodes is dropped on every axis."""
     network = SpectralConvolution(3, tuple(n + 2 for n in shape))
-    x = jnp.asarray(noise(2, *shape))
+    x = jnp.asarray(noise(*shape, 2))
     params = network.init(jax.random.key(0), x)
     one = network.apply(params, x)
     two = network.clone(transform="fft").apply(params, x)
     np.testing.assert_allclose(one, two, atol=1e-12)
-    assert one.shape == (3, *shape) and np.std(one) > 1e-3
+    assert one.shape == (*shape, 3) and np.std(one) > 1e-3
     if shape[-1] % 2 == 0:
-        shortest = jnp.broadcast_to(jnp.asarray((-1.0) ** np.arange(shape[-1])), x.shape)
+        shortest = jnp.broadcast_to(jnp.asarray((-1.0) ** np.arange(shape[-1]))[:, None], x.shape)
         np.testing.assert_allclose(network.apply(params, shortest), 0.0, atol=1e-12)
 
 
@@ -86,9 +86,11 @@ def test_a_multiplier_that_turns_phases_is_a_shift(transform):
         return 0.5 + np.cos(3 * x) - 2.0 * np.sin(7 * x)
 
     turn = np.exp(-1j * np.arange(modes) * h)
-    weight = np.stack([turn.real, turn.imag], axis=-1)[:, None, None]
-    found = convolve(jnp.asarray(function(place)[None]), jnp.asarray(weight), (modes,), transform)
-    np.testing.assert_allclose(found[0], function(place - h), atol=1e-12)
+    weight = np.stack([turn.real, turn.imag], axis=-1)[:, None, :, None]
+    found = convolve(
+        jnp.asarray(function(place)[:, None]), jnp.asarray(weight), (modes,), transform
+    )
+    np.testing.assert_allclose(found[:, 0], function(place - h), atol=1e-12)
 
 
 @pytest.mark.parametrize("transform", ["dft", "fft"])
@@ -96,7 +98,7 @@ def test_waves_beyond_the_kept_ones_leave_nothing(transform):
     """No aliases: neither of long waves nor of short ones."""
     place = 2 * np.pi * np.arange(20) / 20
     for k in range(4, 11):
-        x = jnp.asarray(np.cos(k * place + (0.0 if k == 10 else 0.4))[None])
+        x = jnp.asarray(np.cos(k * place + (0.0 if k == 10 else 0.4))[:, None])
         found = convolve(x, jnp.asarray(weights((4,), 1)), (4,), transform)
         np.testing.assert_allclose(found, 0.0, atol=1e-12)
 
@@ -106,15 +108,15 @@ def test_waves_beyond_the_kept_ones_leave_nothing(transform):
 def test_band_limited_functions_are_the_same_on_any_grid(transform, coarse, fine):
     """Nodes that both grids have: every common divisor of the sizes."""
     modes = (3,) * len(coarse)
-    low = noise(2, *[2 * k + 1 for k in modes], seed=2)
+    low = noise(*[2 * k + 1 for k in modes], 2, seed=2)
 
     def on(shape):
-        axes = tuple(range(1, len(shape) + 1))
+        axes = tuple(range(len(shape)))
         spectrum = np.fft.fftn(low, axes=axes)
-        full = np.zeros((2, *shape), complex)
-        k = [np.r_[0 : m + 1, -m:0] for m in modes]
-        full[(slice(None), *np.ix_(*k))] = spectrum[(slice(None), *np.ix_(*k))]
-        return np.fft.ifftn(full, axes=axes).real * np.prod(shape) / low[0].size
+        full = np.zeros((*shape, 2), complex)
+        k = np.ix_(*[np.r_[0 : m + 1, -m:0] for m in modes])
+        full[k] = spectrum[k]
+        return np.fft.ifftn(full, axes=axes).real * np.prod(shape) / low[..., 0].size
 
     weight = jnp.asarray(weights(modes))
     found = [
@@ -123,7 +125,7 @@ def test_band_limited_functions_are_the_same_on_any_grid(transform, coarse, fine
     ]
     common = [np.gcd(a, b) for a, b in zip(coarse, fine, strict=True)]
     one, two = (
-        f[(slice(None), *[slice(None, None, n // c) for n, c in zip(s, common, strict=True)])]
+        f[tuple(slice(None, None, n // c) for n, c in zip(s, common, strict=True))]
         for f, s in zip(found, (coarse, fine), strict=True)
     )
     np.testing.assert_allclose(one, two, atol=1e-12)
@@ -134,17 +136,19 @@ def test_a_coarse_grid_takes_the_waves_that_it_has():
     network = SpectralConvolution(1, (6, 6))
     fine, coarse = 20, 8  # with waves to 3 on the coarse one
     place = [2 * np.pi * np.arange(n) / n for n in (fine, coarse)]
-    params = network.init(jax.random.key(1), jnp.zeros((1, fine, fine)))
+    params = network.init(jax.random.key(1), jnp.zeros((fine, fine, 1)))
     for k, j in ((2, 3), (-3, 1), (0, 2), (-2, 0), (3, 3)):
         one, two = (
-            np.asarray(network.apply(params, jnp.cos(k * p[:, None] + j * p[None] + 0.3)[None]))
+            np.asarray(
+                network.apply(params, jnp.cos(k * p[:, None] + j * p[None] + 0.3)[..., None])
+            )
             for p in map(jnp.asarray, place)
         )
-        np.testing.assert_allclose(one[0, ::5, ::5], two[0, ::2, ::2], atol=1e-12)
+        np.testing.assert_allclose(one[::5, ::5], two[::2, ::2], atol=1e-12)
 
 
 def test_single_precision_agrees_with_double():
-    x, weight = noise(2, 16, 12), weights((4, 4))
+    x, weight = noise(16, 12, 2), weights((4, 4))
     double = convolve(jnp.asarray(x), jnp.asarray(weight), (4, 4), "dft")
     for transform in ("dft", "fft"):
         single = convolve(*(jnp.asarray(a, "float32") for a in (x, weight)), (4, 4), transform)
@@ -189,20 +193,19 @@ def test_it_agrees_with_itself_on_finer_grids_as_they_grow():
 
 
 def test_axes_with_ends_are_continued_by_zeros_that_do_not_show():
-    x = jnp.asarray(noise(2, 8, 10))
+    x = jnp.asarray(noise(8, 10, 2))
     padded = continued(x, (False, True), 0.25)
-    assert padded.shape == (2, 10, 10) and not np.any(padded[:, 8:])
-    np.testing.assert_array_equal(padded[:, :8], x)
+    assert padded.shape == (10, 10, 2) and not np.any(padded[8:])
+    np.testing.assert_array_equal(padded[:8], x)
     assert continued(x, (True, True), 0.25) is x and continued(x, (), 0.25) is x
     network = Fno(4, 1, 3, transform="dft", periodic=(False, True))
-    inputs = jnp.moveaxis(x, 0, -1)
-    params = made(network, *inputs.shape)
-    found = network.apply(params, inputs)
+    params = made(network, *x.shape)
+    found = network.apply(params, x)
     assert found.shape == (8, 10, 1)
-    ring = network.clone(periodic=(True, True)).apply(params, inputs)
+    ring = network.clone(periodic=(True, True)).apply(params, x)
     assert np.max(np.abs(found - ring)) > 1e-3
     # still a shift along the axis that goes round
-    moved = network.apply(params, jnp.roll(inputs, 4, 1))
+    moved = network.apply(params, jnp.roll(x, 4, 1))
     np.testing.assert_allclose(moved, jnp.roll(found, 4, 1), atol=1e-11)
 
 

@@ -1,4 +1,4 @@
-"""Layers with their channels last: the same numbers in a batch, and derivatives of every kind."""
+"""Layers in a batch: the same numbers, and derivatives of every kind."""
 
 import jax
 import jax.numpy as jnp
@@ -7,6 +7,7 @@ import pytest
 
 from pinnlab.networks import Fno
 from pinnlab.networks.fno import Pointwise, continued
+from pinnlab.networks.left import left
 from pinnlab.networks.spectral import SpectralConvolution
 
 GRIDS = {(11,): (4,), (8, 9): (3, 6), (4, 5, 6): (2, 2, 3)}  # one with more waves than nodes bear
@@ -23,38 +24,57 @@ def made(layer, *shape):
     return jax.tree.unflatten(tree, [noise(*p.shape, seed=i) for i, p in enumerate(leaves)])
 
 
-def layers(modes):
-    for transform in ("dft", "fft"):
-        yield [SpectralConvolution(3, modes, transform, last=last) for last in (False, True)]
-    yield [Pointwise(3, last=last) for last in (False, True)]
-
-
+@pytest.mark.parametrize("transform", ["dft", "fft"])
 @pytest.mark.parametrize("shape", GRIDS)
-def test_both_places_of_the_channels_give_the_same(shape):
-    """Values, and slopes with respect to fields and parameters, of three instances at once."""
-    fields, back = noise(3, 2, *shape), noise(3, 3, *shape, seed=1)
-    for first, last in layers(GRIDS[shape]):
-        params = made(first, 2, *shape)
-        assert jax.tree.map(jnp.shape, params) == jax.tree.map(jnp.shape, made(last, *shape, 2))
+def test_a_batch_gives_what_each_instance_gives(shape, transform):
+    """Values, and slopes with respect to fields and parameters, of three instances at once; slopes
+    of each inside of the batch as well."""
+    fields, back = noise(3, *shape, 2), noise(3, *shape, 3, seed=1)
+    for layer in (SpectralConvolution(3, GRIDS[shape], transform), Pointwise(3)):
+        params = made(layer, *shape, 2)
 
-        def one_by_one(p, x, layer=first):
-            return jnp.stack([layer.apply(p, one) for one in x])
+        def sides(p, x, g, layer=layer):
+            y, pull = jax.vjp(layer.apply, p, x)
+            return y, *pull(g)
 
-        def together(p, x, layer=last):
-            y = jax.vmap(lambda one: layer.apply(p, one))(jnp.moveaxis(x, 1, -1))
-            return jnp.moveaxis(y, -1, 1)
+        def together(p, x, g, layer=layer):
+            y, pull = jax.vjp(jax.vmap(layer.apply, (None, 0)), p, x)
+            return y, *pull(g)
 
+        one = jax.jit(sides, compiler_options=QUICK)
+        each = [one(params, x, g) for x, g in zip(fields, back, strict=True)]
+        y, of_params, of_fields = jax.tree.map(lambda *parts: jnp.stack(parts), *each)
+        expected = y, jax.tree.map(lambda g: g.sum(axis=0), of_params), of_fields
+        found = jax.jit(together, compiler_options=QUICK)(params, fields, back)
+        inside = jax.jit(jax.vmap(sides, (None, 0, 0)), compiler_options=QUICK)(
+            params, fields, back
+        )
+        for one, two in ((expected, found), ((y, of_params, of_fields), inside)):
+            for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+                np.testing.assert_allclose(a, b, atol=1e-11)
+                assert jnp.std(b) > 1e-3
+
+
+def test_a_matrix_from_the_left_in_every_derivative():
+    """Of values along both arguments, in batches of either."""
+    matrix, x = noise(4, 6), noise(3, 6, 2, seed=1)
+
+    def plain(m, x):
+        return m @ x
+
+    for axes in ((None, 0), (0, 0), (0, None)):
+        m = jnp.stack([matrix + i for i in range(3)]) if axes[0] == 0 else matrix
+        y = x if axes[1] == 0 else x[0]
         results = []
-        for way in (one_by_one, together):
+        for product in (left, plain):
 
-            def sides(p, x, way=way):
-                y, pull = jax.vjp(way, p, x)
-                return y, pull(back)
+            def whole(m, y, product=product, axes=axes):
+                return jnp.sum(jnp.sin(jax.vmap(product, axes)(m, y)))
 
-            results.append(jax.jit(sides, compiler_options=QUICK)(params, fields))
-        for expected, found in zip(*map(jax.tree.leaves, results), strict=True):
-            np.testing.assert_allclose(found, expected, atol=1e-11)
-            assert jnp.std(found) > 1e-3
+            slopes = jax.grad(whole, (0, 1))(m, y)
+            results.append((slopes, jax.jvp(whole, (m, y), (m, y))[1]))
+        for a, b in zip(*map(jax.tree.leaves, results), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
 def test_forward_and_backward_derivatives_agree():
@@ -94,8 +114,6 @@ def test_no_complex_number_and_no_transform_is_left_in_a_step():
 
 
 def test_zeros_behind_the_upper_ends():
-    x = noise(2, 4, 6)
-    expected = np.pad(x, [(0, 0), (0, 2), (0, 0)])
+    x = noise(4, 6, 2)
+    expected = np.pad(x, [(0, 2), (0, 0), (0, 0)])
     np.testing.assert_array_equal(continued(x, (False, True), 0.5), expected)
-    found = continued(jnp.moveaxis(x, 0, -1), (False, True), 0.5, last=True)
-    np.testing.assert_array_equal(found, np.moveaxis(expected, 0, -1))

@@ -16,7 +16,7 @@ from pinnlab.networks.sfno import DegreeConvolution
 from pinnlab.networks.spectral import SpectralConvolution, convolve
 from pinnlab.networks.transolver import SliceAttention
 from pinnlab.networks.unet import Convolution, Normalized
-from pinnlab.networks.uno import ResizingConvolution, resampled
+from pinnlab.networks.uno import resampled
 
 SMALL = {
     "factorized": FactorizedFno(8, 1, 4, rank=0.5),
@@ -141,7 +141,7 @@ def test_what_spectral_networks_refuse(name):
 
 
 def band_limited(*shape):
-    """(2, *n): two functions of waves up to the second, on the nodes of any grid of [0, 1)."""
+    """(*n, 2): two functions of waves up to the second, on the nodes of any grid of [0, 1)."""
     nodes = np.meshgrid(*[np.arange(n) / n for n in shape], indexing="ij")
     fields = []
     for seed in range(2):
@@ -151,7 +151,7 @@ def band_limited(*shape):
             turn = sum(k * x for k, x in zip(waves, nodes, strict=True))
             field = field + size * np.cos(2 * np.pi * turn + phase)
         fields.append(field)
-    return jnp.asarray(np.stack(fields))
+    return jnp.asarray(np.stack(fields, axis=-1))
 
 
 @pytest.mark.parametrize("transform", ["dft", "fft"])
@@ -165,14 +165,14 @@ def test_spectral_layers_agree_on_all_grids(kind, dims, transform):
         if kind == "factorized":
             return FactorizedConvolution(3, (4,) * dims, 0.5, transform), shape
         grid = tuple(n // 2 if half else n + 1 for n in shape)
-        return ResizingConvolution(3, (4,) * dims, grid, transform), grid
+        return SpectralConvolution(3, (4,) * dims, transform, grid), grid
 
-    params = made(on(fine, False)[0], 2, *fine)
+    params = made(on(fine, False)[0], *fine, 2)
     layer, _ = on(fine, half=True)
     expected = applied(layer, params, band_limited(*fine))
     found = applied(on(coarse, half=False)[0], params, band_limited(*coarse))
     if kind == "factorized":
-        expected = expected[(slice(None), *[slice(None, None, n // 6) for n in fine])]
+        expected = expected[tuple(slice(None, None, n // 6) for n in fine)]
         np.testing.assert_allclose(found, expected, atol=1e-12)
     else:  # both answers are known by waves up to the second
         np.testing.assert_allclose(
@@ -184,7 +184,7 @@ def test_spectral_layers_agree_on_all_grids(kind, dims, transform):
 
 def test_low_rank_is_a_dense_weight_made_of_factors():
     """Contracted one way and the other; and with all ranks any weight can be said."""
-    x = noise(6, 10, 12)
+    x = noise(10, 12, 6)
     for features, rank, apart in [(6, 0.2, True), (6, 1.0, False)]:
         layer = FactorizedConvolution(features, (3, 4), rank)
         params = made(layer, *x.shape)
@@ -192,13 +192,17 @@ def test_low_rank_is_a_dense_weight_made_of_factors():
         core = p["core"]
         assert _apart([10, 12], (3, 4), (6, features), core.shape[-3:-1], "dft") == apart
         factors = (p["waves_0"], p["waves_1"], p["into"], p["out"])
-        weight = np.einsum("abpqz,ka,lb,cp,oq->klcoz", core, *factors)
+        weight = np.einsum("abpqz,ka,lb,cp,oq->klozc", core, *factors)
         expected = convolve(x, jnp.asarray(weight), (3, 4), "fft")
         np.testing.assert_allclose(applied(layer, params, x), expected, atol=1e-12)
         assert jnp.std(expected) > 1e-3
     dense = SpectralConvolution(6, (3, 4))
     own = made(dense, *x.shape)
-    whole = {"core": own["params"]["weight"], "into": jnp.eye(6), "out": jnp.eye(6)}
+    whole = {
+        "core": jnp.moveaxis(own["params"]["weight"], -1, -3),
+        "into": jnp.eye(6),
+        "out": jnp.eye(6),
+    }
     whole |= {"waves_0": jnp.eye(6), "waves_1": jnp.eye(4)}
     np.testing.assert_allclose(
         applied(layer, {"params": whole}, x), applied(dense, own, x), atol=1e-12
@@ -227,13 +231,13 @@ def test_resampling(n, m):
     x, y = (2 * np.pi * np.arange(k) / k for k in (n, m))
     wave = (min(n, m) - 1) // 2
     for f in (np.ones_like, lambda t: np.cos(wave * t + 0.3)):
-        found = resampled(jnp.asarray(f(x))[None], (m,), (True,))[0]
+        found = resampled(jnp.asarray(f(x))[:, None], (m,), (True,))[:, 0]
         np.testing.assert_allclose(found, f(y), atol=1e-13)
-    found = resampled(jnp.ones((1, n)), (m,), (False,))
-    np.testing.assert_allclose(found, jnp.ones((1, m)), atol=1e-13)
+    found = resampled(jnp.ones((n, 1)), (m,), (False,))
+    np.testing.assert_allclose(found, jnp.ones((m, 1)), atol=1e-13)
     if max(n, m) == 2 * min(n, m):
         inside = (y >= x[1]) & (y <= x[-2])
-        found = resampled(jnp.asarray(x)[None], (m,), (False,))[0]
+        found = resampled(jnp.asarray(x)[:, None], (m,), (False,))[:, 0]
         np.testing.assert_allclose(found[inside], y[inside], atol=1e-13)
 
 
@@ -243,25 +247,25 @@ def test_resampling(n, m):
 @pytest.mark.parametrize("beyond, mode", [("reflect", "mirror"), ("zero", "constant")])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_convolutions_beside_those_of_scipy(beyond, mode, stride):
-    layer, x = Convolution(2, beyond, (True, False), stride), noise(3, 7, 6)
+    layer, x = Convolution(2, beyond, (True, False), stride), noise(7, 6, 3)
     params = made(layer, *x.shape)
     kernel, bias = (np.asarray(params["params"][name]) for name in ("kernel", "bias"))
-    inputs = np.pad(x, [(0, 0), (1, 1), (0, 0)], mode="wrap")
+    inputs = np.pad(jnp.moveaxis(x, -1, 0), [(0, 0), (1, 1), (0, 0)], mode="wrap")
     expected = [
         sum(
             ndimage.correlate(one, k, mode=mode)[1:-1:stride, ::stride]
             for one, k in zip(inputs, kernels, strict=True)
         )
-        for kernels in kernel
+        for kernels in kernel.transpose(3, 2, 0, 1)
     ]
-    expected = np.stack(expected) + bias[:, None, None]
+    expected = np.stack(expected, axis=-1) + bias
     np.testing.assert_allclose(applied(layer, params, x), expected, atol=1e-12)
 
 
 def test_normalized_groups():
     """Eight groups of two channels."""
-    x, initial = 5.0 + 3.0 * noise(16, 6, 7), {"scale": jnp.ones(16), "bias": jnp.zeros(16)}
-    found = applied(Normalized(), {"params": initial}, x).reshape(8, -1)
+    x, initial = 5.0 + 3.0 * noise(6, 7, 16), {"scale": jnp.ones(16), "bias": jnp.zeros(16)}
+    found = jnp.moveaxis(applied(Normalized(), {"params": initial}, x), -1, 0).reshape(8, -1)
     np.testing.assert_allclose(found.mean(axis=1), np.zeros(8), atol=1e-12)
     np.testing.assert_allclose((found**2).mean(axis=1), np.ones(8), rtol=1e-5)
 
@@ -331,13 +335,13 @@ def polynomials(x, y, z):
 def test_every_rotation_commutes_with_the_layer():
     """The one that takes x to y to z, of polynomials, on grids of two sizes."""
     layer = DegreeConvolution(3, 5)
-    params = made(layer, 2, 7, 12)
+    params = made(layer, 7, 12, 2)
 
     def answer(f, h):
         lat, lon = np.deg2rad(h.latitudes)[:, None], np.deg2rad(h.longitudes)
         place = np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat) + 0.0 * lon
-        values = applied(layer, params, jnp.asarray(f(*place)))
-        return h.analysis(values), place
+        values = applied(layer, params, jnp.moveaxis(jnp.asarray(f(*place)), 0, -1))
+        return h.analysis(jnp.moveaxis(values, -1, 0)), place
 
     turned, (x, y, z) = answer(lambda x, y, z: polynomials(y, z, x), Harmonics(7, 12, 5))
     found = Harmonics(7, 12, 5).synthesis(turned)
@@ -349,12 +353,12 @@ def test_every_rotation_commutes_with_the_layer():
 
 def test_harmonics_are_multiplied_by_the_weight_of_their_degree():
     layer, h = DegreeConvolution(1, 4), Harmonics(8, 16, 6)
-    params = made(layer, 1, 8, 16)
+    params = made(layer, 8, 16, 1)
     weight = params["params"]["weight"]
     for degree, order in [(0, 0), (2, 1), (3, 3), (5, 2)]:
         wave = h.synthesis(jnp.zeros(h.shape).at[degree, order].set(1.0))
         factor = weight[degree, 0, 0] if degree < 4 else 0.0
-        found = applied(layer, params, wave[None])[0]
+        found = applied(layer, params, wave[..., None])[..., 0]
         np.testing.assert_allclose(found, factor * wave, atol=1e-13)
 
 

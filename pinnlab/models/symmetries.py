@@ -34,19 +34,36 @@ class Symmetry:
 
     def on(self, values: Any, grid: Grid) -> Any:
         """(*n) values on *grid*, moved; numbers stay."""
-        if values.ndim == 0:
-            return values
-        axes = grid.axes
-        own = [a for a in self.order if a in axes]
-        moved = iter(own)
-        made = values.transpose([axes.index(next(moved) if a in own else a) for a in axes])
+        return self._flipped(values.transpose(self._dims(grid)), grid) if values.ndim else values
+
+    def back(self, values: Any, grid: Grid) -> Any:
+        """(*n) values on *grid* as they were before they were moved."""
+        dims = np.argsort(self._dims(grid))
+        return self._flipped(values, grid).transpose(dims) if values.ndim else values
+
+    def fits(self, grid: Grid) -> bool:
+        """Whether the axes of *grid* that change places are alike."""
+
+        def shape(axis: str) -> tuple:
+            span = grid.domain[axis]
+            return (span.lower, span.upper, span.units, span.periodic, *grid[axis][1:])
+
+        pairs = zip(grid.domain.space, self.order, strict=True)
+        return all(shape(a) == shape(b) for a, b in pairs if a != b)
+
+    def _dims(self, grid: Grid) -> list[int]:
+        """The dimension of values that goes to each place."""
+        own = iter(a for a in self.order if a in grid.axes)
+        return [grid.axes.index(next(own) if a in self.order else a) for a in grid.axes]
+
+    def _flipped(self, values: Any, grid: Grid) -> Any:
         for axis in self.mirrored:
-            if axis in axes:
-                dim = axes.index(axis)
-                made = jnp.flip(made, dim)
+            if axis in grid.axes:
+                dim = grid.axes.index(axis)
+                values = jnp.flip(values, dim)
                 # the nodes of a periodic axis begin at its lower end and do not reach the upper
-                made = jnp.roll(made, 1, dim) if grid.domain[axis].periodic else made
-        return made
+                values = jnp.roll(values, 1, dim) if grid.domain[axis].periodic else values
+        return values
 
 
 def symmetries(family: Family, grid: Grid) -> tuple[Symmetry, ...]:
@@ -61,24 +78,10 @@ def symmetries(family: Family, grid: Grid) -> tuple[Symmetry, ...]:
         for count in range(len(space) + 1):
             for mirrored in itertools.combinations(space, count):
                 tried = Symmetry(order, mirrored)
-                if tried != found[0] and _fits(tried, family, grid) and _holds(tried, family, grid):
+                alike = tried.fits(grid) and tried.fits(family.grid)
+                if tried != found[0] and alike and _holds(tried, family, grid):
                     found.append(tried)
     return tuple(found)
-
-
-def _fits(tried: Symmetry, family: Family, grid: Grid) -> bool:
-    """Whether axes that change places are alike."""
-    domain = family.equation.domain
-
-    def shape(axis: str, own: Grid) -> tuple:
-        span = domain[axis]
-        return (span.lower, span.upper, span.units, span.periodic, *own[axis][1:])
-
-    return all(
-        shape(axis, own) == shape(other, own)
-        for axis, other in zip(domain.space, tried.order, strict=True)
-        for own in (grid, family.grid)
-    )
 
 
 def _holds(tried: Symmetry, family: Family, grid: Grid) -> bool:
