@@ -29,7 +29,7 @@ from pinnlab.run.compose import composed
 HERE = Path(__file__).parent
 # by experiment: 32 samples on the grid of its test, and a shorter training
 FEW = {
-    "burgers_physics": ["operator.data={count: 32}", "phases.0.steps=1000"],
+    "burgers_physics": ["operator.data={count: 32}", "phases.0.steps=2500"],
     "diffusion_reaction_operator": ["operator.data={count: 32}", "phases.0.steps=3000"],
     "poisson_operator": ["operator.data={count: 32}", "phases.0.steps=1000"],
 }

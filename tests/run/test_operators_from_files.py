@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 from commands import summary
 
+import pinnlab
 from pinnlab.core import PinnlabError
 from pinnlab.equations import Poisson
 from pinnlab.run import filed
@@ -69,7 +70,9 @@ def members(ds, tmp_path, **data):
 def test_it_trains_and_tests_on_the_file(mine, tmp_path):
     pairs().to_netcdf("pairs.nc")
     pairs(15).to_netcdf("finer.nc")
-    done = mine("operator.data.resolutions=[finer.nc]", "operator.data.augment=true")
+    done = mine(
+        "operator.data.resolutions=[finer.nc]", "operator.data.augment=true", "model.symmetric=true"
+    )
     assert done.code == 0, done.err
     said = summary(tmp_path / "out")
     assert said["operator"]["trained_on"] == MEMBERS - 4 and said["operator"]["members"] == 4
@@ -78,6 +81,10 @@ def test_it_trains_and_tests_on_the_file(mine, tmp_path):
     with xr.open_dataset("out/dataset.nc") as ds:
         np.testing.assert_allclose(ds.potential_reference, pairs().potential[-4:], rtol=1e-6)
         np.testing.assert_allclose(ds.conductivity, pairs().conductivity[-4:], rtol=1e-6)
+    operator, given = pinnlab.load("out"), pairs()
+    turned = given.assign(conductivity=(given.conductivity.dims, given.conductivity.values.mT))
+    answers = [operator(ds).potential.transpose(..., "x", "y").values for ds in (given, turned)]
+    np.testing.assert_allclose(answers[1], answers[0].mT, atol=1e-5 * np.abs(answers[0]).max())
 
 
 def test_units_and_names_of_the_file_are_its_own(tmp_path):
