@@ -6,6 +6,7 @@ from pinnlab.optimizers.levenberg_marquardt import LevenbergMarquardt
 from pinnlab.optimizers.matrix_free import MatrixFree
 from pinnlab.optimizers.pseudo_time import PseudoTime
 from pinnlab.optimizers.schedules import cosine
+from pinnlab.optimizers.sketched import SketchedGaussNewton
 from pinnlab.optimizers.soap import soap
 from pinnlab.optimizers.spring import Spring
 from pinnlab.optimizers.ss_broyden import QuasiNewton
@@ -17,6 +18,7 @@ __all__ = [
     "Optimizer",
     "PseudoTime",
     "QuasiNewton",
+    "SketchedGaussNewton",
     "Spring",
     "cosine",
     "soap",

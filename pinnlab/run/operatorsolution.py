@@ -125,7 +125,7 @@ class OperatorSolution:
             grid: numbers of nodes for some axes, where the residual shall not stand on those of
                 *ds*; finer ones where the solution is steep. Ask for the solution on the same.
             steps: at most so many, for a result that does not depend on the machine's speed.
-            optimizer: SOAP in float64 if None.
+            optimizer: SOAP with a falling learning rate if None.
             norm: of the residual; that of the training (``operator.physics.norm``) if None.
 
         Raises:

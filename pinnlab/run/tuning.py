@@ -24,7 +24,7 @@ from omegaconf import OmegaConf
 
 from pinnlab.core.errors import PinnlabError
 from pinnlab.core.grid import Grid
-from pinnlab.core.precision import cast, precision
+from pinnlab.core.precision import precision
 from pinnlab.models.export import given_out
 from pinnlab.models.operatorreading import OperatorReading
 from pinnlab.optimizers import Gradient, Optimizer, soap
@@ -33,7 +33,7 @@ from pinnlab.terms.instances import INPUT, PhysicsTerm
 from pinnlab.train import Phase, Trainer
 
 _STEPS = 10_000_000  # more than any budget takes
-_RATE, _HALVED = 3e-3, 300  # the first learning rate, and the steps after which it is half
+_RATE, _HALVED = 5e-3, 200  # the first learning rate, and the steps after which it is half
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ def tuned_reading(
     optimizer: Optimizer | None = None,
     norm: str = "mean",
 ) -> tuple[OperatorReading, dict[str, Any]]:
-    """The *reading* with parameters tuned in float64, and what is known of the tuning.
+    """The *reading* with parameters tuned in their own precision, and what is known of the tuning.
 
     Arguments:
         values: (1, ...) inputs of the member, by name.
@@ -79,8 +79,9 @@ def tuned_reading(
     begun = time.monotonic()
     reading = replace(reading, model=reading.model.single())  # images are members of their own
     _check(reading, values, seconds)
-    chosen = optimizer or Gradient(soap(lambda step: _RATE / (1.0 + step / _HALVED)), chunk=10)
-    with precision("float64"):
+    falling = soap(lambda step: _RATE / (1.0 + (step / _HALVED) ** 2), frequency=5)
+    chosen = optimizer or Gradient(falling, chunk=10)
+    with precision(reading.dtype):
         problem = _problem(reading, values, grid, norm)
         start = {"network": problem.start, "equation": {}}
         loss = _loss(problem)
@@ -147,7 +148,7 @@ def _problem(
     """The residual of the one member, from the trained parameters."""
     columns = {INPUT + name: jnp.asarray(v, jnp.result_type(float)) for name, v in values.items()}
     term = PhysicsTerm(reading.on(values), grid, lambda key, n, step: columns, norm=norm)
-    start = cast(reading.params["network"], "float64")
+    start = jax.tree.map(jnp.asarray, reading.params["network"])
     return _Continued(
         reading.family.equation,
         reading.model,  # type: ignore[arg-type]

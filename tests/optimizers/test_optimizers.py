@@ -7,7 +7,15 @@ import optax
 import pytest
 from objectives import Rows, linear, rosenbrock, run
 
-from pinnlab.optimizers import Gradient, LevenbergMarquardt, MatrixFree, QuasiNewton, Spring, soap
+from pinnlab.optimizers import (
+    Gradient,
+    LevenbergMarquardt,
+    MatrixFree,
+    QuasiNewton,
+    SketchedGaussNewton,
+    Spring,
+    soap,
+)
 from pinnlab.optimizers.levenberg_marquardt import _by_cholesky, gram_lower
 
 
@@ -94,6 +102,7 @@ LOOPED = {
     "quasi-newton": QuasiNewton(),
     "spring": Spring(),
     "matrix-free": MatrixFree(rank=1),
+    "sketched": SketchedGaussNewton(2, 2),
     "soap": Gradient(soap(1e-2)),
 }
 

@@ -5,12 +5,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pinnlab.optimizers import LevenbergMarquardt, MatrixFree, QuasiNewton, Spring
+from pinnlab.optimizers import (
+    LevenbergMarquardt,
+    MatrixFree,
+    QuasiNewton,
+    SketchedGaussNewton,
+    Spring,
+)
 
 METHODS = {
     "cholesky": LevenbergMarquardt(),
     "qr": LevenbergMarquardt(factorization="qr"),
     "matrix_free": MatrixFree(),
+    "sketched": SketchedGaussNewton(),
     "spring": Spring(),
     "quasi_newton": QuasiNewton(),
 }

@@ -15,7 +15,7 @@ NAMES = sorted(path.stem for path in (config_dir() / "optimizer").glob("*.yaml")
 
 
 def test_there_are_some():
-    assert {"adam", "soap", "muon", "spring", "ss_broyden", "matrix_free"} <= set(NAMES)
+    assert {"adam", "soap", "muon", "spring", "ss_broyden", "matrix_free", "sketched"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("number", ["float32", "float64"])

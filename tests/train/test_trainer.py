@@ -25,7 +25,15 @@ from pinnlab.equations.base import Equation, equation
 from pinnlab.equations.canonical.heat import Heat
 from pinnlab.models import Model
 from pinnlab.networks import MLP
-from pinnlab.optimizers import Gradient, LevenbergMarquardt, MatrixFree, QuasiNewton, Spring, soap
+from pinnlab.optimizers import (
+    Gradient,
+    LevenbergMarquardt,
+    MatrixFree,
+    QuasiNewton,
+    SketchedGaussNewton,
+    Spring,
+    soap,
+)
 from pinnlab.sampling import Adaptive, Sobol
 from pinnlab.terms import Problem, default_terms
 from pinnlab.train import Checkpoint, Fixed, GradientNorm, JsonLines, Phase, Trainer
@@ -99,6 +107,7 @@ CRAFTS = {
     "quasi-newton": Trainer([Phase(QuasiNewton(chunk=4), 16, 20, resample=8)]),
     "spring": Trainer([Phase(Spring(chunk=4), 16, 10, resample=2)]),
     "matrix-free": Trainer([Phase(MatrixFree(rank=5, refresh=3, chunk=4), 16, 20)]),
+    "sketched": Trainer([Phase(SketchedGaussNewton(9, 12, radii=4, chunk=4), 16, 20)]),
     "soap": Trainer([Phase(Gradient(soap(1e-2), chunk=4), 16, 20)]),
 }  # fmt: skip
 
