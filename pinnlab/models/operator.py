@@ -18,8 +18,8 @@ from pinnlab.core.parameters import evaluate_on
 from pinnlab.equations.base import Equation
 from pinnlab.equations.family import given
 from pinnlab.models.gridconditions import end_of, exactly
-from pinnlab.models.symmetries import Symmetry
 from pinnlab.models.sensors import Modes, coordinates, principal_modes
+from pinnlab.models.symmetries import Symmetry
 
 Scaling = tuple[float, float]  # mean and standard deviation
 Coarse = Callable[[Equation, Grid], Mapping[str, Any]]

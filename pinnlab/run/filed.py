@@ -20,6 +20,7 @@ from pinnlab.equations.family import Family
 from pinnlab.io import open_dataset
 from pinnlab.io.mesh import has_mesh
 from pinnlab.models.operatorreading import OperatorReading
+from pinnlab.models.symmetries import Symmetry, symmetries
 from pinnlab.run.instances import described
 from pinnlab.run.members import Arrays, Members, Part, make_part
 from pinnlab.run.meshed import make_meshed
@@ -32,7 +33,6 @@ from pinnlab.solvers.classical import Classical
 from pinnlab.solvers.pairs import Pairs, timed
 from pinnlab.terms.base import Batch, Term
 from pinnlab.terms.instances import INPUT, SOLUTION, PairTerm
-from pinnlab.models.symmetries import Symmetry, symmetries
 
 _KEYS = (*KINDS, "schemes", "outputs", "data", "physics")
 _DATA = ("file", "test", "inputs", "outputs", "axes", "augment", "resolutions")
