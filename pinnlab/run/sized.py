@@ -13,7 +13,7 @@ import optax
 from pinnlab.equations.base import Equation
 from pinnlab.models import Model
 from pinnlab.networks import Waves
-from pinnlab.optimizers import Gradient, LevenbergMarquardt, MatrixFree
+from pinnlab.optimizers import Gradient, LevenbergMarquardt, MatrixFree, SketchedGaussNewton
 from pinnlab.sampling import Adaptive, Sobol
 from pinnlab.train import Phase
 
@@ -26,7 +26,8 @@ def sized_phases(model: Model, equation: Equation, steps: int | None = None) -> 
 
     Up to 3,000 parameters Levenberg-Marquardt with a dense factorization, on points that grow to
     three times the parameters; products of waves, which are nearly linear, by QR from little
-    damping. Then the matrix-free kind, and beyond its 20,000 rows a first-order method.
+    damping. Then sketched Gauss-Newton (matrix-free for waves), and beyond 20,000 parameters a
+    first-order method.
     """
     made = jax.eval_shape(
         lambda key: model.init(key, equation, jnp.result_type(float)), jax.random.key(0)
@@ -43,7 +44,7 @@ def sized_phases(model: Model, equation: Equation, steps: int | None = None) -> 
 
 def _for_waves(size: int) -> tuple[Phase, ...]:
     if size > _DENSE:
-        return (_free(size, Sobol()),)
+        return (Phase(MatrixFree(), 500, min(_ROWS, 2 * size), Sobol(), 20),)
     method = LevenbergMarquardt(damping=1e-8, factorization="qr")
     return (Phase(method, 400, max(_FEWEST, 3 * size), Sobol(), 50),)
 
@@ -58,10 +59,6 @@ def _for_networks(size: int) -> tuple[Phase, ...]:
             Phase(method, 300, 6 * points, sampler, 10),
         )
     if size <= _ROWS:
-        return (_free(size, sampler),)
+        return (Phase(SketchedGaussNewton(), 2_000, min(_ROWS, 2 * size), sampler, 20),)
     rate = optax.warmup_cosine_decay_schedule(0.0, 1e-3, 500, 20_000)
     return (Phase(Gradient(optax.adam(rate)), 20_000, 4096, sampler, 100),)
-
-
-def _free(size: int, sampler: Any) -> Phase:
-    return Phase(MatrixFree(), 500, min(_ROWS, 2 * size), sampler, 20)

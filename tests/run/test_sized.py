@@ -10,7 +10,7 @@ from pinnlab import equations
 from pinnlab.core import PinnlabError
 from pinnlab.models import Model
 from pinnlab.networks import MLP, Waves
-from pinnlab.optimizers import Gradient, LevenbergMarquardt, MatrixFree
+from pinnlab.optimizers import Gradient, LevenbergMarquardt, SketchedGaussNewton
 from pinnlab.run.compose import composed
 from pinnlab.run.experiment import run
 from pinnlab.run.sized import sized_phases
@@ -22,7 +22,7 @@ def kinds(network, steps=None):
 
 def test_the_optimizer_follows_the_size():
     assert set(kinds(MLP(20, 3))) == {LevenbergMarquardt}
-    assert kinds(MLP(64, 4)) == [MatrixFree]
+    assert kinds(MLP(64, 4)) == [SketchedGaussNewton]
     assert kinds(MLP(256, 4)) == [Gradient]
     (phase,) = sized_phases(Model(Waves(10)), equations.Heat())
     assert phase.optimizer.factorization == "qr" and phase.points >= 300
