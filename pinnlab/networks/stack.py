@@ -43,12 +43,12 @@ def stacked(
     x = continued(x, periodic, padding)
     x = Pointwise(network.width)(x)
     for layer in range(network.depth):
-        x = x + act(linear(layer, x) + Pointwise(network.width)(x))
+        x = x + Pointwise(network.width)(x, linear(layer, x), act)
     return projected(network, x[tuple(slice(0, n) for n in shape)])
 
 
 def projected(network: Sized, x: Any) -> Any:
     """(*n, C) fields to (*n, outputs), by one hidden layer that acts on the channels at a node."""
     act = activation(network.activation)
-    x = act(Pointwise(network.hidden or 2 * network.width)(x))
+    x = Pointwise(network.hidden or 2 * network.width)(x, act=act)
     return Pointwise(network.outputs)(x)

@@ -22,6 +22,12 @@ class Objective(Protocol):
         """(N,) rows and their (N, P) Jacobian."""
 
 
+def value_and_grad(objective: Objective, params: Any, batch: Any, weights: Any) -> tuple[Any, Any]:
+    """The loss and its gradient: by the objective's own way, which a problem has, if it has one."""
+    own = getattr(objective, "value_and_grad", None) or jax.value_and_grad(objective.loss)
+    return own(params, batch, weights)
+
+
 class Optimizer(ABC):
     """Two pure functions, compiled and scanned by the trainer.
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import optax
 
-from pinnlab.optimizers.base import Objective, Optimizer
+from pinnlab.optimizers.base import Objective, Optimizer, value_and_grad
 
 
 @dataclass(frozen=True)
@@ -33,10 +32,7 @@ class Gradient(Optimizer):
         def loss(p: Any) -> Any:
             return objective.loss(p, batch, weights)
 
-        if hasattr(objective, "value_and_grad"):  # its own way, which a problem has
-            value, grad = objective.value_and_grad(params, batch, weights)
-        else:
-            value, grad = jax.value_and_grad(loss)(params)
+        value, grad = value_and_grad(objective, params, batch, weights)
         updates, state = optax.with_extra_args_support(self.transformation).update(
             grad, state, params, value=value, grad=grad, value_fn=loss
         )

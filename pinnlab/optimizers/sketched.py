@@ -28,7 +28,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 
 from pinnlab.core.errors import PinnlabError
-from pinnlab.optimizers.base import Objective, Optimizer
+from pinnlab.optimizers.base import Objective, Optimizer, value_and_grad
 from pinnlab.optimizers.sketches import Basis, Buckets, Map, groups, sketches
 
 _KEPT = 0.075  # the share of the promised decrease that a step has to keep
@@ -133,10 +133,7 @@ def by_points(
     larger by the root of n/m.
     """
     flat, unravel = ravel_pytree(params)
-    if hasattr(objective, "value_and_grad"):  # its own way, which a problem has
-        loss, slope = objective.value_and_grad(params, batch, weights)
-    else:
-        loss, slope = jax.value_and_grad(objective.loss)(params, batch, weights)
+    loss, slope = value_and_grad(objective, params, batch, weights)
     matrix = jnp.zeros((rows, basis.size), flat.dtype)
     for (name, columns), (points, signs, places) in zip(batch.items(), drawn, strict=True):
         larger = (_count(columns) / points.shape[1]) ** 0.5
