@@ -7,7 +7,21 @@ from typing import Any
 
 import optax
 
+from pinnlab.core.errors import PinnlabError
 from pinnlab.optimizers.base import Objective, Optimizer, value_and_grad
+
+
+def as_optimizer(made: Any, key: str) -> Optimizer:
+    """One of ours as it is, an optax transformation as :class:`Gradient`.
+
+    Raises:
+        PinnlabError: something else, which stands at the yaml *key*.
+    """
+    if isinstance(made, optax.GradientTransformation):
+        return Gradient(made)
+    if isinstance(made, Optimizer):
+        return made
+    raise PinnlabError(f"{key}: {type(made).__name__} is neither an optimizer nor of optax")
 
 
 @dataclass(frozen=True)

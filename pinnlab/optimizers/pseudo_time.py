@@ -23,12 +23,11 @@ from typing import Any, Protocol, cast
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax.flatten_util import ravel_pytree
 
 from pinnlab.core.errors import PinnlabError
 from pinnlab.optimizers.base import Objective, Optimizer
-from pinnlab.optimizers.gradient import Gradient
+from pinnlab.optimizers.gradient import as_optimizer
 
 
 class Evolving(Objective, Protocol):
@@ -71,11 +70,7 @@ class PseudoTime(Optimizer):
     signs: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if isinstance(self.inner, optax.GradientTransformation):
-            object.__setattr__(self, "inner", Gradient(self.inner))
-        if not isinstance(self.inner, Optimizer):
-            kind = type(self.inner).__name__
-            raise PinnlabError(f"optimizer.inner: {kind} is neither an optimizer nor of optax")
+        object.__setattr__(self, "inner", as_optimizer(self.inner, "optimizer.inner"))
         if self.every < 1 or self.adapt < 1 or not 0 <= self.momentum < 1:
             raise PinnlabError(
                 "optimizer: give every >= 1, adapt >= 1 and 0 <= momentum < 1; "

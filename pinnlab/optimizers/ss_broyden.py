@@ -25,7 +25,7 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 from pinnlab.core.errors import choose
-from pinnlab.optimizers.base import Objective, Optimizer
+from pinnlab.optimizers.base import Objective, Optimizer, value_and_grad
 
 UPDATES = ("ss_broyden", "bfgs")
 
@@ -157,9 +157,7 @@ def _loss(objective: Any, unravel: Callable[[Any], Any], batch: Any, weights: An
         return objective.loss(unravel(theta), batch, weights)
 
     def forward(theta: Any) -> tuple[Any, Any]:
-        if not hasattr(objective, "value_and_grad"):
-            return jax.value_and_grad(lambda t: objective.loss(unravel(t), batch, weights))(theta)
-        value, grad = objective.value_and_grad(unravel(theta), batch, weights)
+        value, grad = value_and_grad(objective, unravel(theta), batch, weights)
         return value, ravel_pytree(grad)[0]
 
     loss.defvjp(forward, lambda grad, bar: (bar * grad,))

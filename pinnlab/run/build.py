@@ -10,7 +10,6 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import hydra.utils
-import optax
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
@@ -19,7 +18,8 @@ from pinnlab.core.errors import PinnlabError, choose
 from pinnlab.core.units import quantity
 from pinnlab.equations.base import Equation
 from pinnlab.models import Model
-from pinnlab.optimizers import Gradient, Optimizer
+from pinnlab.optimizers import Optimizer
+from pinnlab.optimizers.gradient import as_optimizer
 from pinnlab.terms import Prior
 from pinnlab.train import Phase, Trainer
 
@@ -141,12 +141,7 @@ def build_optimizer(node: Any, key: str) -> Optimizer:
     Raises:
         PinnlabError: something else.
     """
-    made = instantiate(node, key)
-    if isinstance(made, optax.GradientTransformation):
-        return Gradient(made)
-    if isinstance(made, Optimizer):
-        return made
-    raise PinnlabError(f"{key}: {type(made).__name__} is neither an optimizer nor of optax")
+    return as_optimizer(instantiate(node, key), key)
 
 
 def build_model(cfg: DictConfig) -> Model:
