@@ -39,6 +39,7 @@ Row = dict[str, Any]
 
 def run(name: str, seed: int, more: Sequence[str] = ()) -> Row | None:
     """The row of one training, or None if it left no result."""
+    before = _spent()
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", "from pinnlab.cli import main; main()"]
         command += [f"experiment={name}", f"seed={seed}", "figures=false", "quiet=true", *more]
@@ -49,7 +50,14 @@ def run(name: str, seed: int, more: Sequence[str] = ()) -> Row | None:
         if not summary.exists():
             print(f"{name}, seed {seed}: no result\n{ended.stderr}", flush=True)
             return None
-        return row_of(name, json.loads(summary.read_text()))
+        row = row_of(name, json.loads(summary.read_text()))
+    return row | {"processor_seconds": f"{_spent() - before:.1f}"}
+
+
+def _spent() -> float:
+    """Processor seconds of all runs so far: what they cost whatever else runs beside them."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def row_of(name: str, found: Mapping[str, Any]) -> Row:
@@ -69,6 +77,7 @@ def row_of(name: str, found: Mapping[str, Any]) -> Row:
         "floor": f"{max(found['floor'].values()):.1e}" if found["floor"] else "",
         "seconds": found["seconds"]["total"],
         "compile_seconds": found["seconds"]["compile"],
+        "processor_seconds": "",
         "steps": found["steps"],
         "parameters": found["parameters"],
         "other_resolutions": other,
@@ -110,6 +119,7 @@ def table(rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
                 "relative_l2": f"{statistics.mean(errors):.2e}",
                 "spread": f"{max(errors) - min(errors):.1e}" if len(errors) > 1 else "",
                 "seconds": f"{statistics.mean(float(row['seconds']) for row in own):.0f}",
+                "processor_seconds": own[-1].get("processor_seconds", ""),
                 **{k: own[-1][k] for k in ("one_step", "floor", "steps", "parameters", "gates")},
             }
         )
@@ -125,7 +135,7 @@ def read(path: Path) -> list[Row]:
 
 def write(path: Path, rows: Sequence[Row]) -> None:
     """Write the rows, whole or not at all."""
-    lines = [list(rows[0]), *([str(row[key]) for key in rows[0]] for row in rows)]
+    lines = [list(rows[-1]), *([str(row.get(key, "")) for key in rows[-1]] for row in rows)]
     quoted = ([f'"{text}"' if "," in text else text for text in line] for line in lines)
     write_bytes(path, "".join(",".join(line) + "\n" for line in quoted).encode())
 

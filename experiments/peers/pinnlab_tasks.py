@@ -11,12 +11,14 @@ from pinnlab.core.precision import precision
 from pinnlab.models.windows import WindowedReading
 from pinnlab.run.build import build_equation
 from pinnlab.run.compose import composed
+from pinnlab.run.machine import use_compilation_cache
 from pinnlab.run.methods import build
 from pinnlab.train.loop import Loop
 
 
 def main() -> None:
     task, configuration, path, budget = arguments()
+    use_compilation_cache()
     cfg = composed([f"experiment={task.name}", "budget=null"])
     columns = dict(zip(task.axes, task.points.T, strict=True))
     about = ("pinnlab", pinnlab.__version__, configuration)

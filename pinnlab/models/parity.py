@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pinnlab.core.compiling import program
 from pinnlab.core.domain import Domain
 from pinnlab.core.errors import PinnlabError, choose
 from pinnlab.core.precision import precision
@@ -89,19 +90,19 @@ def check_parity(model: Model, equation: Equation) -> None:
     model = replace(model, exact=True)  # so that the values know the conditions
     with precision("float64"):
         # biases that start at zero would make many networks odd, and even parts of them vanish
-        start = model.init(jax.random.key(0), equation)
+        start = program(lambda: model.init(jax.random.key(0), equation), often=False)()
         params = jax.tree.map(lambda leaf: leaf + 0.1 * random.normal(size=leaf.shape), start)
         unit = random.uniform(0.1, 0.9, (len(domain.axes), _PROBES))
         spans = zip(domain.axes, unit, strict=True)
         places = {a: domain[a].lower + domain[a].length * u for a, u in spans}
 
-        @jax.jit
         @jax.vmap
-        def sides(point: Point) -> Any:
+        def both(point: Point) -> Any:
             field = model.field(params, equation, point)
             residual = equation.residual(field)
             return jnp.stack([jnp.stack([field(n), residual[n]]) for n in names])
 
+        sides = program(both, places, often=False)
         here = sides(places)
         for axis, sign in turned.items():
             there = _mirrored(places, [axis], domain)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -32,10 +32,13 @@ class Optimizer(ABC):
     """Two pure functions, compiled and scanned by the trainer.
 
     ``chunk`` is how many steps are compiled into one call, between which a run logs, checks and
-    checkpoints: about a second of work.
+    checkpoints: about a second of work. ``early`` is how much of a training, in points times
+    parameters times steps, may run on a program that is compiled soon rather than well: where a
+    step is products and factorizations of matrices, little is lost by it.
     """
 
     chunk: int
+    early: ClassVar[float] = 0.0
 
     @abstractmethod
     def init(self, params: Any) -> Any:

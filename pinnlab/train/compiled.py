@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pinnlab.core.compiling import program
 from pinnlab.core.errors import PinnlabError
 from pinnlab.core.precision import cast, precision
 from pinnlab.sampling.points import Sampler, Uniform
@@ -58,7 +59,7 @@ class Compiled:
 
         name = f"begin {id(before)}"
         lifted = self._lifted(one)
-        return self._run(name, lifted, self._seeds, params, np.int32(leg), wide=True)
+        return self._run(name, lifted, self._seeds, params, np.int32(leg), wide=True, often=False)
 
     def start(self, index: int, params: Any, weights: Any, given: Given | None = None) -> State:
         """The state at the start of phase *index*; new parameters where *params* is None."""
@@ -76,7 +77,8 @@ class Compiled:
         function = jax.vmap(one, in_axes=(0, 0, 0, 0, None)) if many else one
         name = f"start {params is None} {weights is None}"
         params, weights, given = cast((params, weights, given or {}), self.phase.precision)
-        return self._run(name, function, self._seeds, params, weights, given, np.int32(index))
+        args = (self._seeds, params, weights, given, np.int32(index))
+        return self._run(name, function, *args, often=False)
 
     def whole(self, state: State) -> Any:
         """The parameters with what was given to them."""
@@ -94,8 +96,13 @@ class Compiled:
 
         return self._run("draw", self._lifted(one), self._seeds, state, np.int32(step))
 
-    def advance(self, state: State, n: int, inside: int = 0) -> tuple[State, Any]:
-        """*n* steps, and the loss before the last one; *inside* is the number of the first."""
+    def advance(
+        self, state: State, n: int, inside: int = 0, early: bool = False
+    ) -> tuple[State, Any]:
+        """*n* steps, and the loss before the last one; *inside* is the number of the first.
+
+        Steps that come *early* run on a program that is there soon.
+        """
 
         def one(seed: Any, state: State, count: Any) -> tuple[State, Any]:
             n, inside = count[0], count[1]
@@ -119,7 +126,9 @@ class Compiled:
             return {**state, **end}, loss
 
         count = np.asarray([n, inside], np.int32)
-        state, loss = self._run("advance", self._lifted(one), self._seeds, state, count)
+        name = "advance early" if early else "advance"
+        lifted = self._lifted(one)
+        state, loss = self._run(name, lifted, self._seeds, state, count, often=not early)
         return state, np.asarray(loss)
 
     def fresh(self, state: State, step: int) -> dict[str, np.ndarray]:
@@ -142,7 +151,8 @@ class Compiled:
             found = jax.grad(here.loss)(state["params"], state["batch"], state["weights"])
             return jnp.max(jnp.asarray([jnp.max(jnp.abs(x)) for x in jax.tree.leaves(found)]))
 
-        return float(np.max(self._run("slope", self._lifted(one), self._seeds, state, np.int32(0))))
+        args = (self._lifted(one), self._seeds, state, np.int32(0))
+        return float(np.max(self._run("slope", *args, often=False)))
 
     def take_compile_seconds(self) -> float:
         """Seconds spent compiling since the last call."""
@@ -166,10 +176,18 @@ class Compiled:
             lambda pair: one(*pair, last), (seeds, states)
         )
 
-    def _run(self, name: str, function: Callable[..., Any], *args: Any, wide: bool = False) -> Any:
+    def _run(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        *args: Any,
+        wide: bool = False,
+        often: bool = True,
+    ) -> Any:
         """Call the compiled *function*, compiling it under *name* the first time.
 
-        It computes in the phase's own precision, or in that of the run if *wide*.
+        It computes in the phase's own precision, or in that of the run if *wide*, and is compiled
+        with care if it is called *often*.
         """
         own = None if wide else self.phase.precision
         with contextlib.nullcontext() if own is None else precision(own):
@@ -177,7 +195,7 @@ class Compiled:
                 return jax.eval_shape(function, *args)
             if name not in self._programs:
                 begun = time.monotonic()
-                self._programs[name] = jax.jit(function).lower(*args).compile()
+                self._programs[name] = program(function, *args, often=often)
                 self._compile_seconds += time.monotonic() - begun
             return self._programs[name](*args)
 

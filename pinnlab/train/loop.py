@@ -91,7 +91,7 @@ class Loop:
                 self.state = compiled.draw(self.state, self.step)
             left = min(left, phase.resample - self.inside % phase.resample)
         n = min(left, phase.optimizer.chunk)
-        state, loss = compiled.advance(self.state, n, self.inside)
+        state, loss = compiled.advance(self.state, n, self.inside, self._early(phase, n))
         losses = compiled.fresh(state, self.step + n)
         self._check(state, loss, self.step + n)
         if self.phase == self.inside == 0:
@@ -105,6 +105,11 @@ class Loop:
         )
         if due:
             self.save()
+
+    def _early(self, phase: Phase, n: int) -> bool:
+        """Whether the training, after *n* steps more, is too short for a well compiled program."""
+        size = sum(leaf.size for leaf in jax.tree.leaves(self.state["params"]))
+        return (self.step + n) * phase.points * size <= phase.optimizer.early
 
     def _phases(self, leg: int) -> Sequence[Phase]:
         own = self.legs[leg].phases

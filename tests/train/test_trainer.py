@@ -37,6 +37,8 @@ from pinnlab.optimizers import (
 from pinnlab.sampling import Adaptive, Sobol
 from pinnlab.terms import Problem, default_terms
 from pinnlab.train import Checkpoint, Fixed, GradientNorm, JsonLines, Phase, Trainer
+from pinnlab.train.legs import Leg
+from pinnlab.train.loop import Loop
 
 
 @equation
@@ -57,6 +59,10 @@ class Decay(Equation):
 def problem_of(exact=False, equation=None):
     eq, model = equation or Decay(), Model(MLP(5, 1), exact=exact)
     return Problem(eq, model, default_terms(eq, model))
+
+
+class SoonThenWell(LevenbergMarquardt):
+    early = 8 * 20 * 16  # eight steps of 20 points and 16 parameters
 
 
 LM = LevenbergMarquardt(chunk=4)
@@ -99,6 +105,7 @@ def test_a_small_heat_problem_converges():
 
 CRAFTS = {
     "levenberg-marquardt": Trainer([Phase(LM, 16, 20)]),
+    "well compiled later": Trainer([Phase(SoonThenWell(chunk=4), 16, 20, resample=6)]),
     "adam, three seeds": Trainer([Phase(ADAM, 16, 20, resample=4)], seeds=3),
     "two phases, adaptive, weighted": Trainer(
         [Phase(ADAM, 8, 20, Adaptive(), 6, 0.5), Phase(LM, 8, 25, Adaptive(base=Sobol()), 6)],
@@ -130,6 +137,21 @@ def test_a_resumed_training_ends_bit_identical(name, tmp_path):
     again = trainer.fit(problem, checkpoint)  # finished: nothing more happens
     assert again.step == trainer.steps and same(again.params, end.params)
     assert list(tmp_path.iterdir()) == [tmp_path / "state"]
+
+
+def test_soon_or_well_compiled_the_steps_are_the_same():
+    made = []
+    for kind in (LevenbergMarquardt, SoonThenWell):
+        loop = Loop(Trainer([Phase(kind(chunk=4), 12, 20)]), [Leg(problem_of())], None, list, None)
+        loop.start()
+        while not loop.over:
+            loop.chunk()
+        (compiled,) = loop._compiled.values()
+        made.append((loop.history, {n for n in compiled._programs if n.startswith("advance")}))
+    (soon, one), (switched, both) = made
+    assert one == {"advance early"} and both == {"advance", "advance early"}
+    for a, b in zip(soon, switched, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-8)
 
 
 def test_several_seeds_are_the_single_ones():
