@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
-import jax
-import jax.numpy as jnp
 
-from pinnlab.networks.layers import activation
 from pinnlab.networks.spectral import SpectralConvolution
 from pinnlab.networks.spectrum import for_axes
+from pinnlab.networks.stack import stacked
 
 
 class Fno(nn.Module):
@@ -52,50 +49,10 @@ class Fno(nn.Module):
 
     @nn.compact
     def __call__(self, x: Any) -> Any:
-        act, shape = activation(self.activation), x.shape[:-1]
-        modes = for_axes(self.modes, len(shape))
+        modes = for_axes(self.modes, x.ndim - 1)
         transform = "dft" if self.transform == "auto" else self.transform
-        x = continued(x, self.periodic, self.padding)
-        x = Pointwise(self.width)(x)
-        for layer in range(self.depth):
-            y = SpectralConvolution(self.width, modes, transform)(x)
-            plain = layer == self.depth - 1 and not self.residual
-            y = Pointwise(self.width)(x, y, None if plain else act)
-            x = x + y if self.residual else y
-        x = x[tuple(slice(0, n) for n in shape)]
-        x = Pointwise(self.hidden or 2 * self.width)(x, act=act)
-        return Pointwise(self.outputs)(x)
 
+        def linear(layer: int, x: Any) -> Any:
+            return SpectralConvolution(self.width, modes, transform)(x)
 
-class Pointwise(nn.Module):
-    """A linear map of the channels of (*n, C) fields, the same at every node.
-
-    Attributes:
-        features: channels of the answer.
-    """
-
-    features: int
-
-    @nn.compact
-    def __call__(self, x: Any, more: Any = 0.0, act: Callable[[Any], Any] | None = None) -> Any:
-        """The fields, with *more* added to them, under an activation if there is one."""
-        # Outputs first, so that neither forward nor backward turns the fields round.
-        start = nn.initializers.lecun_normal(in_axis=-1, out_axis=-2)
-        weight = self.param("kernel", start, (self.features, x.shape[-1]), x.dtype)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,), x.dtype)
-        y, bias = jnp.tensordot(x, weight, axes=(-1, 1)), bias.reshape(*[1] * (x.ndim - 1), -1)
-        if act is None:
-            return y + bias + more
-        # The way back makes the sum anew, which takes less than to write and read the
-        # activation's own parts.
-        return jax.checkpoint(lambda y, bias, more: act(y + bias + more))(y, bias, more)
-
-
-def continued(x: Any, periodic: tuple[bool, ...], share: float) -> Any:
-    r"""(\*n, C) with zeros behind the upper end of each axis that is not periodic."""
-    shape = x.shape[:-1]
-    pads = [
-        (0, 0 if closed else round(share * n))
-        for n, closed in zip(shape, periodic or (True,) * len(shape), strict=True)
-    ]
-    return jnp.pad(x, [*pads, (0, 0)]) if any(high for _, high in pads) else x
+        return stacked(self, x, linear, self.periodic, self.padding, self.residual)

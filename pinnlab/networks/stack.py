@@ -1,12 +1,12 @@
-"""What several operators share: a stack of layers that each add to the field they are given."""
+"""What several operators share: a stack of layers between a lifting and a projection."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from pinnlab.networks.fno import Pointwise, continued
 from pinnlab.networks.layers import activation
+from pinnlab.networks.pointwise import Pointwise, continued
 
 
 class Sized(Protocol):
@@ -25,6 +25,7 @@ def stacked(
     linear: Callable[[int, Any], Any],
     periodic: tuple[bool, ...] = (),
     padding: float = 0.0,
+    residual: bool = True,
 ) -> Any:
     r"""(\*n, channels) to (\*n, outputs) by a lifting, layers and a projection:
 
@@ -38,12 +39,16 @@ def stacked(
         linear: K, from the number of the layer and (\*n, C) fields to as many.
         periodic, padding: which axes close, and by which share the others are continued with
             zeros.
+        residual: whether each layer adds to what it was given; where none does, the last has no
+            activation.
     """
     act, shape = activation(network.activation), x.shape[:-1]
     x = continued(x, periodic, padding)
     x = Pointwise(network.width)(x)
     for layer in range(network.depth):
-        x = x + Pointwise(network.width)(x, linear(layer, x), act)
+        last = layer == network.depth - 1
+        y = Pointwise(network.width)(x, linear(layer, x), act if residual or not last else None)
+        x = x + y if residual else y
     return projected(network, x[tuple(slice(0, n) for n in shape)])
 
 

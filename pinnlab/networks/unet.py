@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 
 from pinnlab.core.errors import PinnlabError, choose
-from pinnlab.networks.fno import Pointwise
 from pinnlab.networks.layers import activation
+from pinnlab.networks.pointwise import Pointwise
 
 BEYOND = {"reflect": "reflect", "zero": "constant"}  # names of jnp.pad
 

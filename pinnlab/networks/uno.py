@@ -10,8 +10,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from pinnlab.networks.fno import Pointwise, continued
 from pinnlab.networks.layers import activation
+from pinnlab.networks.pointwise import Pointwise, continued
 from pinnlab.networks.spectral import SpectralConvolution
 from pinnlab.networks.spectrum import for_axes
 from pinnlab.networks.stack import projected
@@ -20,7 +20,7 @@ from pinnlab.networks.stack import projected
 class Uno(nn.Module):
     r"""Fourier layers on ever coarser grids and back, with paths between layers of one grid:
 
-    .. math:: v_{l+1} = \sigma(\mathcal K_l v_l + P_l W_l v_l + b_l)
+    .. math:: v_{l+1} = \sigma(\mathcal K_l v_l + W_l P_l v_l + b_l)
 
     where the spectral convolution K gives its waves on the layer's grid, and P resamples: with all
     waves that both grids bear on periodic axes, by averages over neighbours on others. Each halving
@@ -61,7 +61,7 @@ class Uno(nn.Module):
         def layer(x: Any, level: int, coarser: int) -> Any:
             features, grid = self.width * 2**level, grids[level]
             y = SpectralConvolution(features, waves[coarser], transform, grid)(x)
-            return act(y + resampled(Pointwise(features)(x), grid, closed))
+            return Pointwise(features)(resampled(x, grid, closed), y, act)
 
         x, finer = layer(Pointwise(self.width)(x), 0, 0), []
         for _, level in pairwise(range(self.depth + 1)):

@@ -7,7 +7,7 @@ import pytest
 
 from pinnlab.core import PinnlabError
 from pinnlab.networks import Fno
-from pinnlab.networks.fno import continued
+from pinnlab.networks.pointwise import continued
 from pinnlab.networks.spectral import SpectralConvolution, convolve
 
 SHAPES = {

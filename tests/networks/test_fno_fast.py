@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pinnlab.networks import Fno
-from pinnlab.networks.fno import Pointwise, continued
 from pinnlab.networks.left import left
+from pinnlab.networks.pointwise import Pointwise, continued
 from pinnlab.networks.spectral import SpectralConvolution
 
 GRIDS = {(11,): (4,), (8, 9): (3, 6), (4, 5, 6): (2, 2, 3)}  # one with more waves than nodes bear
