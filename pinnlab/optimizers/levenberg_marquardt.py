@@ -59,7 +59,7 @@ class LevenbergMarquardt(Optimizer):
     blocks: int = 4
     chunk: int = 10
     # as long as plain code costs at most what compiling with care does (measured: 2 to 4 s)
-    early: ClassVar[float] = 6e7
+    early: ClassVar[float] = 8e7
 
     def __post_init__(self) -> None:
         choose("factorization (optimizer.factorization)", self.factorization, FACTORIZATIONS)
