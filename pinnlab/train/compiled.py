@@ -47,7 +47,7 @@ class Compiled:
     ):
         self.problem, self.phase, self.weights = problem, phase, weights
         self.fresh_points, self.seeds, self.abstract = fresh, seeds, abstract
-        self._programs: dict[str, Any] = {}
+        self._programs: dict[tuple[str, bool], Any] = {}
         self._compile_seconds = 0.0
 
     def begin(self, handover: Handover, before: Problem, params: Any, leg: int) -> tuple:
@@ -126,13 +126,12 @@ class Compiled:
             return {**state, **end}, loss
 
         count = np.asarray([n, inside], np.int32)
-        name = "advance early" if early else "advance"
         lifted = self._lifted(one)
-        state, loss = self._run(name, lifted, self._seeds, state, count, often=not early)
+        state, loss = self._run("advance", lifted, self._seeds, state, count, often=not early)
         return state, np.asarray(loss)
 
-    def fresh(self, state: State, step: int) -> dict[str, np.ndarray]:
-        """Each term's mean square at points that no step has seen."""
+    def fresh(self, state: State, step: int, early: bool = False) -> dict[str, np.ndarray]:
+        """Each term's mean square at points that no step has seen; *early* as for steps."""
 
         def one(seed: Any, state: State, step: Any) -> dict[str, Any]:
             key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 2), step)
@@ -140,7 +139,8 @@ class Compiled:
             batch = here._batch(key, state["params"], self.fresh_points, False)
             return here.problem.losses(state["params"], batch)
 
-        losses = self._run("fresh", self._lifted(one), self._seeds, state, np.int32(step))
+        args = (self._lifted(one), self._seeds, state, np.int32(step))
+        losses = self._run("fresh", *args, often=not early)
         return {name: np.asarray(value) for name, value in losses.items()}
 
     def slope(self, state: State) -> float:
@@ -193,11 +193,11 @@ class Compiled:
         with contextlib.nullcontext() if own is None else precision(own):
             if self.abstract:
                 return jax.eval_shape(function, *args)
-            if name not in self._programs:
+            if (name, often) not in self._programs:
                 begun = time.monotonic()
-                self._programs[name] = program(function, *args, often=often)
+                self._programs[name, often] = program(function, *args, often=often)
                 self._compile_seconds += time.monotonic() - begun
-            return self._programs[name](*args)
+            return self._programs[name, often](*args)
 
     def _with(self, given: Given) -> Compiled:
         """The same for a problem that knows what is *given*, inside of a trace."""

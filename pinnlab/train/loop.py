@@ -91,8 +91,9 @@ class Loop:
                 self.state = compiled.draw(self.state, self.step)
             left = min(left, phase.resample - self.inside % phase.resample)
         n = min(left, phase.optimizer.chunk)
-        state, loss = compiled.advance(self.state, n, self.inside, self._early(phase, n))
-        losses = compiled.fresh(state, self.step + n)
+        early = self._early(phase, n)
+        state, loss = compiled.advance(self.state, n, self.inside, early)
+        losses = compiled.fresh(state, self.step + n, early)
         self._check(state, loss, self.step + n)
         if self.phase == self.inside == 0:
             self._check_slope(state, loss)
