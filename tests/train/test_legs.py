@@ -16,6 +16,7 @@ from pinnlab.core import (
     Variables,
     parameter,
 )
+from pinnlab.core.compiling import program
 from pinnlab.equations.base import Equation, equation
 from pinnlab.equations.canonical.heat import Heat
 from pinnlab.equations.canonical.poisson import Poisson
@@ -25,7 +26,7 @@ from pinnlab.networks import MLP
 from pinnlab.optimizers import Gradient, LevenbergMarquardt
 from pinnlab.sampling import Adaptive, Sobol
 from pinnlab.terms import Problem, default_terms
-from pinnlab.train import Checkpoint, GradientNorm, Phase, Trainer, loop
+from pinnlab.train import Checkpoint, GradientNorm, Phase, Trainer, compiled, loop
 from pinnlab.train.legs import staged, windowed
 
 LM = LevenbergMarquardt(chunk=4, acceleration=0.0)  # which takes longer to compile than to run
@@ -139,18 +140,20 @@ def test_a_budget_is_shared_and_one_length_is_compiled_once(monkeypatch):
             self.now += 1.0
             return self.now
 
-    compiled = []
-    real = jax.stages.Lowered.compile
+    made = []
+
+    def counted(*args, **kwargs):
+        made.append(args)
+        return program(*args, **kwargs)
+
     monkeypatch.setattr(loop, "time", Clock())
-    monkeypatch.setattr(
-        jax.stages.Lowered, "compile", lambda self: compiled.append(self) or real(self)
-    )
+    monkeypatch.setattr(compiled, "program", counted)
     legs, _ = windows_of(Spring(), 4, Model(MLP(2, 1)))
     done = Trainer([Phase(ADAM, 10_000, 2)], budget=20.0).fit(legs)
     assert done.stopped == "budget" and len(done.legs) == 4
     chunks = [sum(r["window"] == k for r in done.history) for k in (1, 2, 3, 4)]
     assert sum(chunks) == 20 and set(chunks) <= {4, 5, 6}
-    assert len(compiled) == 8  # start, advance, fresh for two problems, and two handovers
+    assert len(made) == 8  # start, advance, fresh for two problems, and two handovers
 
 
 def test_what_is_fixed_is_not_trained():
