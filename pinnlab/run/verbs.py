@@ -101,7 +101,7 @@ def verify(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="pinnlab verify")
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--all", action="store_true", help="every experiment that has a gate")
-    parser.add_argument("--table", type=Path, help="write the table as CSV")
+    parser.add_argument("--table", type=Path, help="CSV to write, or whose rows to renew")
     parser.add_argument("--runs", type=Path, help="where runs go; one that is there goes on")
     given = parser.parse_args(arguments)
     if bool(given.names) == given.all:
@@ -116,17 +116,31 @@ def verify(arguments: Sequence[str]) -> int:
 
     if given.table:
         check_writable(given.table.parent)
+    others = _rows(given.table) if given.table and given.table.exists() else []
     rows = verified(given.names, given.all, runs)
     table = Table(*_SHOWN)
     for row in rows:
         table.add_row(*(str(row[key]) for key in _SHOWN))
     Console().print(table)
     if given.table:
-        _write_csv(rows, given.table)
+        run = {row["experiment"] for row in rows}
+        kept = [row for row in others if row["experiment"] not in run]
+        _write_csv(sorted(rows + kept, key=lambda row: str(row["experiment"])), given.table)
     missed = [f"{r['experiment']} ({r['metric']})" for r in rows if r["passed"] != "yes"]
     if missed:
         raise GateError("gates missed: " + ", ".join(missed))
     return 0
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a table that an earlier call has written."""
+    from pinnlab.run.verify import COLUMNS
+
+    with path.open(newline="") as file:
+        reader = csv.DictReader(file)
+        if reader.fieldnames != COLUMNS:
+            raise PinnlabError(f"verify: '{path}' is not a table of gates; name another file")
+        return list(reader)
 
 
 def _write_csv(rows: Sequence[Mapping[str, Any]], path: Path) -> None:

@@ -37,7 +37,7 @@ def verified(names: Sequence[str], every: bool, runs: Path) -> list[dict[str, An
             summary = run(cfg, runs / name)
         except PinnlabError as error:
             print(f"{name}: {error}")
-            rows.append(_row(name, {"metric": "-", "at_most": "-", "within_seconds": None}, {}))
+            rows.append(_row(name, _NO_GATE, {}))
             continue
         rows += [_row(name, gate, summary) for gate in summary["gate"]]
     return rows
@@ -72,6 +72,10 @@ def _row(name: str, gate: dict[str, Any], summary: dict[str, Any]) -> dict[str, 
         "precision": summary.get("precision", ""),
         "jax": summary.get("versions", {}).get("jax", ""),
     }
+
+
+_NO_GATE = {"metric": "-", "at_most": "-", "within_seconds": None}
+COLUMNS = list(_row("", _NO_GATE, {}))
 
 
 def _worst(honesty: Iterable[float]) -> float:

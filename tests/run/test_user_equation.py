@@ -79,8 +79,20 @@ def test_verify_judges_it_and_writes_the_table(shell, fisher, tmp_path):
     assert float(found["value"]) == pytest.approx(
         summary(tmp_path / "kept/fisher")["norms"]["relative_l2"], rel=0.01
     )
+    table = tmp_path / "out/gates.csv"
+    table.write_text(table.read_text() + ",".join(["another", *row[1:]]) + "\n")
     fisher.write_text(short.replace("1e-9", "10"))
-    assert shell("verify", "fisher", "--runs", "kept").code == 0  # the gate is no part of the run
+    # the gate is no part of the run; a table keeps the rows of what is not run again
+    assert shell("verify", "fisher", "--table", "out/gates.csv", "--runs", "kept").code == 0
+    lines = [line.split(",") for line in table.read_text().splitlines()]
+    assert [(line[0], line[3], line[7]) for line in lines[1:]] == [
+        ("another", "1e-09", "no"),
+        ("fisher", "10", "yes"),
+    ]
+    (tmp_path / "mine.csv").write_text("a,b\n1,2\n")
+    refused = shell("verify", "fisher", "--table", "mine.csv").failed()
+    assert "'mine.csv' is not a table of gates" in refused
+    assert (tmp_path / "mine.csv").read_text() == "a,b\n1,2\n"
     fisher.write_text(short.replace("relative_l2", "relative_12"))
     assert "unknown metric (gate) 'relative_12'" in shell("verify", "fisher").out
 
