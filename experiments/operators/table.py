@@ -112,18 +112,24 @@ def table(rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
     for key in sorted({tuple(row[k] for k in keys) for row in rows}):
         own = [row for row in rows if tuple(row[k] for k in keys) == key]
         errors = [float(row["relative_l2"]) for row in own]
+        means = {"seconds": ".0f", "processor_seconds": ".0f", "one_step": ".3e"}
         made.append(
             {
                 **dict(zip(keys, key, strict=True)),
                 "seeds": len(own),
                 "relative_l2": f"{statistics.mean(errors):.2e}",
                 "spread": f"{max(errors) - min(errors):.1e}" if len(errors) > 1 else "",
-                "seconds": f"{statistics.mean(float(row['seconds']) for row in own):.0f}",
-                "processor_seconds": own[-1].get("processor_seconds", ""),
-                **{k: own[-1][k] for k in ("one_step", "floor", "steps", "parameters", "gates")},
+                **{key: _mean(own, key, digits) for key, digits in means.items()},
+                **{k: own[-1][k] for k in ("floor", "steps", "parameters", "gates")},
             }
         )
     return made
+
+
+def _mean(rows: Sequence[Row], key: str, digits: str) -> str:
+    """Over those rows that have it: tables grow columns."""
+    found = [float(row[key]) for row in rows if row.get(key)]
+    return f"{statistics.mean(found):{digits}}" if found else ""
 
 
 def read(path: Path) -> list[Row]:
