@@ -14,7 +14,6 @@ the network's: classical.csv, where the yaml's own solver stands too. The table 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
 import os
@@ -29,7 +28,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from pinnlab.core.files import write_bytes
+from pinnlab.core.rows import read_rows, write_rows
 from pinnlab.run.automatic import TOLERANCES
 from pinnlab.run.build import quantity
 from pinnlab.run.catalogue import experiments
@@ -177,7 +176,7 @@ def climbed(name: str, target: float) -> list[Row]:
 
 def write_classical(name: str, rungs: Sequence[Row]) -> None:
     """Put the rungs of an experiment into their file, in place of older ones."""
-    rows = [row for row in read(CLASSICAL) if row["experiment"] != name]
+    rows = [row for row in read_rows(CLASSICAL) if row["experiment"] != name]
     for rung in rungs:
         known = "error" in rung
         rows.append(
@@ -188,7 +187,7 @@ def write_classical(name: str, rungs: Sequence[Row]) -> None:
                 "seconds": f"{rung['seconds']:.3f}" if known else "",
             }
         )
-    write(CLASSICAL, rows)
+    write_rows(CLASSICAL, rows)
 
 
 def lacking(name: str, cfg: DictConfig, target: float) -> bool:
@@ -198,7 +197,7 @@ def lacking(name: str, cfg: DictConfig, target: float) -> bool:
     """
     if cfg.method != "pinn" or cfg.infer:
         return False
-    known = [row for row in read(CLASSICAL) if row["experiment"] == name]
+    known = [row for row in read_rows(CLASSICAL) if row["experiment"] == name]
     ended = any(row["solver"] == "end" for row in known)
     return not ended and not any(float(row["error"]) <= target for row in known)
 
@@ -208,10 +207,10 @@ def lacking(name: str, cfg: DictConfig, target: float) -> bool:
 
 def table() -> list[Row]:
     """A row for each experiment, of all its seeds."""
-    runs, classical = read(RESULTS), read(CLASSICAL)
+    every, classical = list(runs().values()), read_rows(CLASSICAL)
     made = []
-    for name in sorted({row["experiment"] for row in runs}):
-        own = [row for row in runs if row["experiment"] == name]
+    for name in sorted({row["experiment"] for row in every}):
+        own = [row for row in every if row["experiment"] == name]
         errors, last = [float(row["error"]) for row in own], own[-1]
         estimated = [float(row["estimated"]) for row in own if row["estimated"]]
         honesty = [float(row["honesty"]) for row in own if row["honesty"]]
@@ -263,25 +262,9 @@ def _mean(rows: Sequence[Row], key: str, digits: int = 1) -> str:
     return f"{statistics.mean(_of(rows, key)):.{digits}f}"
 
 
-# ---------------------------------------------------------------- files
-
-
-def read(path: Path) -> list[Row]:
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def write(path: Path, rows: Sequence[Row]) -> None:
-    """Write the rows, whole or not at all."""
-    lines = [list(rows[0]), *([row[key] for key in rows[0]] for row in rows)]
-    write_bytes(path, "".join(f"{_line(line)}\n" for line in lines).encode())
-
-
-def _line(values: Iterable[Any]) -> str:
-    texts = (str(value) for value in values)
-    return ",".join(f'"{text}"' if "," in text else text for text in texts)
+def runs() -> dict[tuple[str, int], Row]:
+    """What has its row; other commands may have added theirs."""
+    return {(row["experiment"], int(row["seed"])): row for row in read_rows(RESULTS)}
 
 
 def main() -> None:
@@ -289,9 +272,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
     parser.add_argument("--again", action="store_true", help="repeat runs that have their row")
     parser.add_argument("--core", type=int, help="the processor core that all runs are pinned to")
-    parser.add_argument(
-        "--patience", type=float, default=1.0, help="factor on the budgets, on a busy machine"
-    )
+    parser.add_argument("--patience", type=float, default=1.0, help="factor on the yaml's budgets")
     parser.add_argument("--merge", action="store_true", help="run nothing, make the table anew")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
@@ -299,22 +280,18 @@ def main() -> None:
         os.sched_setaffinity(0, {given.core})
     configs = {} if given.merge else chosen(given.only)
     for name, seed in jobs(configs):
-        before = [(r["experiment"], int(r["seed"])) for r in read(RESULTS)]
-        if given.again or (name, seed) not in before:
+        if given.again or (name, seed) not in runs():
             row = trained(name, seed, configs[name], given.patience)
             if row is None:
                 continue
-            others = [r for r in read(RESULTS) if (r["experiment"], int(r["seed"])) != (name, seed)]
-            write(RESULTS, [*others, row])
+            write_rows(RESULTS, list((runs() | {(name, seed): row}).values()))
             shown = ("experiment", "seed", "error", "seconds", "processor_seconds", "ended_by")
             print("  ".join(str(row[key]) for key in shown), flush=True)
-        errors = [float(r["error"]) for r in read(RESULTS) if r["experiment"] == name]
-        target = statistics.mean(errors)
+        target = statistics.mean(float(r["error"]) for (of, _), r in runs().items() if of == name)
         if lacking(name, configs[name], target):
             write_classical(name, climbed(name, target))
-        write(TABLE, table())
-    if given.merge:
-        write(TABLE, table())
+        write_rows(TABLE, table())
+    write_rows(TABLE, table())
     print(f"-> {TABLE}")
 
 

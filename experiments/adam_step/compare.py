@@ -19,7 +19,6 @@ time, summed over cores: what a step costs on a machine that is busy otherwise.
 
 from __future__ import annotations
 
-import csv
 import functools
 import os
 import platform
@@ -36,6 +35,7 @@ import numpy as np
 import optax
 
 from pinnlab.core.precision import precision
+from pinnlab.core.rows import write_rows
 from pinnlab.equations.canonical.burgers import Burgers
 from pinnlab.models.model import Model
 from pinnlab.networks.mlp import MLP
@@ -259,10 +259,7 @@ def main() -> None:
     widths = {key: max(len(key), *(len(str(row[key])) for row in rows)) for key in rows[0]}
     for line in [dict(zip(widths, widths, strict=True)), *rows]:
         print("  ".join(str(line[key]).rjust(width) for key, width in widths.items()))
-    with (HERE / file_name).open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*rows[0], *about])
-        writer.writeheader()
-        writer.writerows({**row, **about} for row in rows)
+    write_rows(HERE / file_name, [{**row, **about} for row in rows])
     print(f"-> {HERE / file_name}")
 
 

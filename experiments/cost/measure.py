@@ -22,7 +22,6 @@ steps, so that its work does not depend on how the linear systems happen to conv
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -38,6 +37,7 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 from pinnlab.core.precision import precision
+from pinnlab.core.rows import read_rows, write_rows
 from pinnlab.equations.canonical.burgers import Burgers
 from pinnlab.models.model import Model
 from pinnlab.networks.mlp import MLP
@@ -205,26 +205,17 @@ def draw(found: Sequence[Row]) -> None:
     save(figure, FIGURE)
 
 
-def write(path: Path, rows: Sequence[Row]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    print(f"-> {path}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--merge", action="store_true", help="measure nothing")
     if parser.parse_args().merge:
-        with RESULTS.open(newline="") as file:
-            found = list(csv.DictReader(file))
+        found = read_rows(RESULTS)
     else:
         with precision("float64"):
             found = measure()
-        write(RESULTS, found)
+        write_rows(RESULTS, found)
     made = exponents(found)
-    write(EXPONENTS, made)
+    write_rows(EXPONENTS, made)
     for row in made:
         print("  ".join(str(value) for value in row.values()))
     draw(found)

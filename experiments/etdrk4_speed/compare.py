@@ -16,7 +16,6 @@ a real linear part only, and falls to first order there.
 
 from __future__ import annotations
 
-import csv
 import math
 import platform
 import statistics
@@ -32,6 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pinnlab.core import Axis, Domain
+from pinnlab.core.rows import write_rows
 from pinnlab.equations.canonical.burgers import Burgers
 from pinnlab.equations.canonical.korteweg_de_vries import KortewegDeVries
 from pinnlab.equations.canonical.kuramoto_sivashinsky import KuramotoSivashinsky
@@ -199,10 +199,7 @@ def write(name: str, rows: list[dict[str, Any]]) -> None:
     widths = {key: max(len(key), *(len(str(row[key])) for row in rows)) for key in rows[0]}
     for line in [dict(zip(widths, widths, strict=True)), *rows]:
         print("  ".join(str(line[key]).rjust(width) for key, width in widths.items()))
-    with (HERE / name).open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*rows[0], *about])
-        writer.writeheader()
-        writer.writerows({**row, **about} for row in rows)
+    write_rows(HERE / name, [{**row, **about} for row in rows])
     print(f"-> {HERE / name}\n")
 
 

@@ -7,7 +7,6 @@ fewer steps. The compiled programs are shared among the draws; the noise enters 
 """
 
 import argparse
-import csv
 import time
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from pinnlab.core.precision import precision
+from pinnlab.core.rows import read_rows, write_rows
 from pinnlab.run.build import build_equation
 from pinnlab.run.compose import composed
 from pinnlab.run.interval import combined, rows_and_slopes, variance
@@ -91,13 +91,9 @@ def told(rows):
 
 def write(rows, path):
     """Put the rows of one experiment into the table."""
-    before = list(csv.DictReader(path.open())) if path.exists() else []
-    every = [row for row in before if row["experiment"] != rows[0]["experiment"]] + rows
+    every = [row for row in read_rows(path) if row["experiment"] != rows[0]["experiment"]] + rows
     every.sort(key=lambda row: list(STEPS).index(row["experiment"]))
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(every)
+    write_rows(path, every)
 
 
 def main():

@@ -4,13 +4,14 @@
 ``order.csv`` beside this file.
 """
 
-import csv
 from pathlib import Path
 
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
 from scipy.spatial import Delaunay
+
+from pinnlab.core.rows import write_rows
 
 HOLE = (0.35, 0.1, 0.3)  # centre and radius; the disc is the unit disc
 
@@ -116,10 +117,11 @@ def check():
 
 def main():
     rows = check()
-    with (Path(__file__).parent / "order.csv").open("w", newline="") as stream:
-        out = csv.writer(stream, lineterminator="\n")
-        out.writerow(["spacing", "nodes", "relative_l2", "order"])
-        out.writerows([f"{h:g}", n, f"{e:.3e}", f"{o:.2f}"] for h, n, e, o in rows)
+    table = [
+        {"spacing": f"{h:g}", "nodes": n, "relative_l2": f"{e:.3e}", "order": f"{o:.2f}"}
+        for h, n, e, o in rows
+    ]
+    write_rows(Path(__file__).parent / "order.csv", table)
     for row in rows:
         print(*row)
     if not all(order > 1.9 for *_, order in rows[2:]):

@@ -4,7 +4,6 @@
 the processor.
 """
 
-import csv
 import time
 from pathlib import Path
 
@@ -12,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.spatial import cKDTree
+
+from pinnlab.core.rows import write_rows
 
 WIDTH, MEMBERS, REPEATS = 32, 8, 20
 
@@ -87,10 +88,9 @@ def main():
             both = [1e3 * seconds(jax.jit(f), h, e) for f in (layer, slope)]
             rows.append([way.__name__, nodes, k, *(f"{t:.2f}" for t in both)])
             print(*rows[-1])
-    with (Path(__file__).parent / "gather.csv").open("w", newline="") as stream:
-        out = csv.writer(stream, lineterminator="\n")
-        out.writerow(["way", "nodes", "neighbours", "forward_ms", "gradient_ms"])
-        out.writerows(rows)
+    columns = ("way", "nodes", "neighbours", "forward_ms", "gradient_ms")
+    table = [dict(zip(columns, row, strict=True)) for row in rows]
+    write_rows(Path(__file__).parent / "gather.csv", table)
 
 
 if __name__ == "__main__":

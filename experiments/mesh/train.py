@@ -6,7 +6,6 @@ of the processor, compiling included; run on one core (``taskset -c 1``).
 """
 
 import argparse
-import csv
 import time
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from scipy.spatial import cKDTree
 import pinnlab
 from pinnlab import Axis, Domain, Equation, Variable, Variables, equation, parameter
 from pinnlab.core.cloud import Recipe
+from pinnlab.core.rows import read_rows, write_rows
 from pinnlab.equations.cloudfamily import CloudFamily
 from pinnlab.io.mesh import read_mesh
 from pinnlab.models.cloudmodel import CloudModel, CloudReading
@@ -148,15 +148,9 @@ def trained(args, cloud, k, u, train):
 
 def write(row):
     path = HERE / "results.csv"
-    rows = list(csv.DictReader(path.open())) if path.is_file() else []
     own = ("data", "network", "seed")
-    rows = [r for r in rows if any(r[n] != str(row[n]) for n in own)]
-    names = list(row) + [n for r in rows for n in r if n not in row]
-    rows = sorted([*rows, row], key=lambda r: [str(r[n]) for n in own])
-    with path.open("w", newline="") as stream:
-        out = csv.DictWriter(stream, list(dict.fromkeys(names)), lineterminator="\n")
-        out.writeheader()
-        out.writerows(rows)
+    rows = [r for r in read_rows(path) if any(r[n] != str(row[n]) for n in own)]
+    write_rows(path, sorted([*rows, row], key=lambda r: [str(r[n]) for n in own]))
 
 
 if __name__ == "__main__":

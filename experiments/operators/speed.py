@@ -16,7 +16,6 @@ the ratio is the median over the repetitions of the ratios within one.
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import platform
 import statistics
@@ -29,6 +28,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from pinnlab.core.rows import write_rows
 
 HERE = Path(__file__).parent
 
@@ -246,10 +247,7 @@ def main() -> None:
         for line in [dict(zip(widths, widths, strict=True)), *made]:
             print("  ".join(str(line[k]).rjust(w) for k, w in widths.items()), flush=True)
         rows += [{**line, **told} for line in made]
-        with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_rows(path, rows)
     print(f"-> {path}")
 
 

@@ -11,7 +11,6 @@ physics_table.csv are made from them.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import statistics
@@ -22,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pinnlab.core.files import write_bytes
+from pinnlab.core.rows import read_rows, write_rows
 from pinnlab.run.catalogue import experiments
 from pinnlab.run.compose import composed
 
@@ -132,20 +131,6 @@ def _mean(rows: Sequence[Row], key: str, digits: str) -> str:
     return f"{statistics.mean(found):{digits}}" if found else ""
 
 
-def read(path: Path) -> list[Row]:
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def write(path: Path, rows: Sequence[Row]) -> None:
-    """Write the rows, whole or not at all."""
-    lines = [list(rows[-1]), *([str(row.get(key, "")) for key in rows[-1]] for row in rows)]
-    quoted = ([f'"{text}"' if "," in text else text for text in line] for line in lines)
-    write_bytes(path, "".join(",".join(line) + "\n" for line in quoted).encode())
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
@@ -176,15 +161,15 @@ def main() -> None:
         jobs = [(name, seed, "", []) for seed in range(given.seeds) for name in names]
     for name, seed, arm, more in jobs:
         known = (name, str(seed), arm)
-        rows = [r for r in read(path) if given.again is False or _key(r) != known]
+        rows = [r for r in read_rows(path) if given.again is False or _key(r) != known]
         if known in map(_key, rows):
             continue
         row = run(name, seed, more)
         if row is None:
             continue
         row = {**row, "trained_on": arm} if arm else row
-        write(path, [*(r for r in read(path) if _key(r) != known), row])
-        write(made, table(read(path), keys))
+        write_rows(path, [*(r for r in read_rows(path) if _key(r) != known), row])
+        write_rows(made, table(read_rows(path), keys))
         print(name, seed, arm, row["relative_l2"], row["seconds"], row["gates"], flush=True)
     print(f"-> {made}")
 

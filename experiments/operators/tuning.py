@@ -25,6 +25,7 @@ from omegaconf import OmegaConf
 
 import pinnlab
 from pinnlab.core.precision import precision
+from pinnlab.core.rows import write_rows
 from pinnlab.run.build import instantiate
 from pinnlab.sampling import GaussianField
 from pinnlab.solvers.pairs import Pairs, timed
@@ -79,8 +80,7 @@ def main() -> None:
             sys.exit(done.stderr)
         rows.append(json.loads(done.stdout.splitlines()[-1]))
         print(rows[-1], flush=True)
-        lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
-        (HERE / "tuning.csv").write_text("\n".join(lines) + "\n")
+        write_rows(HERE / "tuning.csv", rows)
 
 
 if __name__ == "__main__":

@@ -14,20 +14,18 @@ at as the training goes, and looking is not counted.
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from tasks import COLUMNS, NAMES
+from tasks import NAMES
 
+from pinnlab.core.rows import read_rows, write_rows
 from pinnlab.report.style import CYCLE, PREDICTION, new_figure
 from pinnlab.run.build import build_equation
 from pinnlab.run.compose import composed
@@ -110,32 +108,18 @@ def run(side: Side, task: Path, python: str, budget: float) -> list[Row]:
     if done.returncode:
         print(f"failed:\n{done.stderr[-3000:]}", flush=True)
         return []
-    return read(out)
-
-
-def read(path: Path) -> list[Row]:
-    if not path.is_file():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def write(path: Path, rows: Iterable[dict[str, Any]], columns: Iterable[str]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(columns), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    return read_rows(out)
 
 
 def merged(new: list[Row]) -> None:
     """Put *new* in the place of the rows of its task, package and configuration."""
     key = ("task", "package", "configuration")
     fresh = {tuple(row[k] for k in key) for row in new}
-    kept = [row for row in read(RESULTS) if tuple(row[k] for k in key) not in fresh]
+    kept = [row for row in read_rows(RESULTS) if tuple(row[k] for k in key) not in fresh]
     place = {(t, s.package, s.configuration): (NAMES.index(t), i)
              for t in NAMES for i, s in enumerate(SIDES)}  # fmt: skip
     rows = [row for row in kept + new if tuple(row[k] for k in key) in place]
-    write(RESULTS, sorted(rows, key=lambda row: place[tuple(row[k] for k in key)]), COLUMNS)
+    write_rows(RESULTS, sorted(rows, key=lambda row: place[tuple(row[k] for k in key)]))
 
 
 # ---------------------------------------------------------------- judging
@@ -210,7 +194,7 @@ def summarise(rows: list[Row]) -> None:
                 lines.append(judged(task, package, sides, ours, again))
     if not lines:
         return
-    write(SUMMARY, lines, lines[0])
+    write_rows(SUMMARY, lines)
     widths = {key: max(len(key), *(len(line[key]) for line in lines)) for key in lines[0]}
     for line in [dict(zip(widths, widths, strict=True)), *lines]:
         print("  ".join(line[key].rjust(width) for key, width in widths.items()))
@@ -268,7 +252,7 @@ def main() -> None:
                     print(f"{task}: {side.package}, {side.configuration}", flush=True)
                     python = sys.executable if side.package == "pinnlab" else given.python
                     merged(run(side, path, python, given.budget))
-    rows = read(RESULTS)
+    rows = read_rows(RESULTS)
     summarise(rows)
     draw(rows)
 

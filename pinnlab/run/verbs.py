@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io as _io
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -111,12 +109,15 @@ def verify(arguments: Sequence[str]) -> int:
     from rich.console import Console
     from rich.table import Table
 
+    from pinnlab.core.rows import read_rows, write_rows
     from pinnlab.io import check_writable
-    from pinnlab.run.verify import verified
+    from pinnlab.run.verify import COLUMNS, verified
 
     if given.table:
         check_writable(given.table.parent)
-    others = _rows(given.table) if given.table and given.table.exists() else []
+    others = read_rows(given.table) if given.table else []
+    if others and list(others[0]) != COLUMNS:
+        raise PinnlabError(f"verify: '{given.table}' is not a table of gates; name another file")
     rows = verified(given.names, given.all, runs)
     table = Table(*_SHOWN)
     for row in rows:
@@ -125,33 +126,12 @@ def verify(arguments: Sequence[str]) -> int:
     if given.table:
         run = {row["experiment"] for row in rows}
         kept = [row for row in others if row["experiment"] not in run]
-        _write_csv(sorted(rows + kept, key=lambda row: str(row["experiment"])), given.table)
+        write_rows(given.table, sorted(kept + rows, key=lambda row: row["experiment"]))
+        print(f"table: {given.table}")
     missed = [f"{r['experiment']} ({r['metric']})" for r in rows if r["passed"] != "yes"]
     if missed:
         raise GateError("gates missed: " + ", ".join(missed))
     return 0
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a table that an earlier call has written."""
-    from pinnlab.run.verify import COLUMNS
-
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames != COLUMNS:
-            raise PinnlabError(f"verify: '{path}' is not a table of gates; name another file")
-        return list(reader)
-
-
-def _write_csv(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    from pinnlab.core.files import write_bytes
-
-    text = _io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_bytes(path, text.getvalue().encode())
-    print(f"table: {path}")
 
 
 def _parsed(verb: str, arguments: Sequence[str], **positional: Any) -> argparse.Namespace:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from pinnlab.core.rows import read_rows
 from pinnlab.run.build import build_equation
 from pinnlab.run.compose import composed
 
@@ -95,7 +96,7 @@ def test_looking_is_not_counted(modules, tmp_path):
     recorder.look(slow, always=True)
     assert recorder.seconds - before < 0.02
     recorder.look(lambda: 1.01 * task.truth, always=True)
-    rows = modules[1].read(tmp_path / "out.csv")
+    rows = read_rows(tmp_path / "out.csv")
     errors = [float(row["relative_l2"]) for row in rows]
     np.testing.assert_allclose(errors, [1.0, 0.01], rtol=1e-5)
 
@@ -141,15 +142,15 @@ def test_the_lowest_error_so_far_counts_and_an_error_that_is_not_finite_does_not
 
 
 def test_a_rerun_replaces_its_own_rows_alone(modules, tmp_path, monkeypatch):
-    _, compare = modules
+    tasks, compare = modules
     monkeypatch.setattr(compare, "RESULTS", tmp_path / "results.csv")
 
     def row(task, package, configuration, error):
         values = (task, package, "1", configuration, "1.0", "2.0", error)
-        return dict(zip(compare.COLUMNS, values, strict=True))
+        return dict(zip(tasks.COLUMNS, values, strict=True))
 
     peer = row("heat", "PINA", "Adam then L-BFGS", "1e-3")
     compare.merged([row("heat", "pinnlab", "as its experiment", "1e-4")])
     compare.merged([peer])
     compare.merged([row("heat", "pinnlab", "as its experiment", "1e-9")])
-    assert [r["relative_l2"] for r in compare.read(compare.RESULTS)] == ["1e-3", "1e-9"]
+    assert [r["relative_l2"] for r in read_rows(compare.RESULTS)] == ["1e-3", "1e-9"]
