@@ -11,7 +11,7 @@ PHASES = (
     "phases=[{steps: 10, points: 30, set: {diffusivity: 0.3}, precision: float32}, "
     "{steps: 10, points: 30}]"
 )
-STAGE = "stages=[{network: {width: 8, slope: 2}, phases: [{steps: 60, points: 80}]}]"
+STAGE = "stages=[{network: {width: 8, slope: 2}, phases: [{steps: 120, points: 80}]}]"
 
 
 def test_a_run_with_a_stage_ends_with_a_better_solution_that_is_stored(shell, tmp_path):
@@ -19,12 +19,12 @@ def test_a_run_with_a_stage_ends_with_a_better_solution_that_is_stored(shell, tm
     assert shell(*TINY, PHASES, STAGE, "hydra.run.dir=two").code == 0
     one, two = summary(tmp_path / "one"), summary(tmp_path / "two")
     assert two["norms"]["relative_l2"] < 0.2 * one["norms"]["relative_l2"] < 0.01
-    assert (one["steps"], two["steps"]) == (20, 80)
+    assert (one["steps"], two["steps"]) == (20, 140)
     assert (one["parameters"], two["parameters"]) == (25, 25 + 33)
     sol = pinnlab.load(tmp_path / "two")
     with xr.open_dataset(tmp_path / "two/dataset.nc") as ds:
         np.testing.assert_array_equal(sol("u", t=0.5, x=ds["x"].values), ds["temperature"][2])
-    assert shell("resume", "two").code == 0 and summary(tmp_path / "two")["steps"] == 80
+    assert shell("resume", "two").code == 0 and summary(tmp_path / "two")["steps"] == 140
 
 
 @pytest.mark.parametrize(
