@@ -20,6 +20,11 @@ _OFTEN = {("cpu", "float64"): _LOOPS}
 _ONCE = {"cpu": {**_LOOPS, **_PLAIN}}
 
 
+def in_two_ways() -> bool:
+    """Whether a program that does not run often is compiled otherwise than one that does."""
+    return jax.default_backend() in _ONCE
+
+
 def program(function: Callable[..., Any], *args: Any, often: bool = True) -> Any:
     """The program of *function* for arguments like *args*.
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pinnlab.core.compiling import program
+from pinnlab.core.compiling import in_two_ways, program
 from pinnlab.core.errors import PinnlabError
 from pinnlab.core.precision import cast, precision
 from pinnlab.sampling.points import Sampler, Uniform
@@ -189,7 +189,7 @@ class Compiled:
         It computes in the phase's own precision, or in that of the run if *wide*, and is compiled
         with care if it is called *often*.
         """
-        own = None if wide else self.phase.precision
+        own, often = None if wide else self.phase.precision, often or not in_two_ways()
         with contextlib.nullcontext() if own is None else precision(own):
             if self.abstract:
                 return jax.eval_shape(function, *args)
