@@ -119,7 +119,8 @@ def table(rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
                 "relative_l2": f"{statistics.mean(errors):.2e}",
                 "spread": f"{max(errors) - min(errors):.1e}" if len(errors) > 1 else "",
                 **{key: _mean(own, key, digits) for key, digits in means.items()},
-                **{k: own[-1][k] for k in ("floor", "steps", "parameters", "gates")},
+                **{key: own[-1][key] for key in ("floor", "steps", "parameters")},
+                "gates": next((r["gates"] for r in own if ": no" in r["gates"]), own[-1]["gates"]),
             }
         )
     return made
