@@ -22,7 +22,7 @@ _ONCE = {"cpu": {**_LOOPS, **_PLAIN}}
 
 def in_two_ways() -> bool:
     """Whether a program that does not run often is compiled otherwise than one that does."""
-    return jax.default_backend() in _ONCE
+    return _options(often=True) != _options(often=False)
 
 
 def program(function: Callable[..., Any], *args: Any, often: bool = True) -> Any:
@@ -31,10 +31,15 @@ def program(function: Callable[..., Any], *args: Any, often: bool = True) -> Any
     One that does not run *often* is compiled with less care, where the backend offers that: soon
     there, and slower where loops count; products and factorizations are as fast.
     """
+    return jax.jit(function).lower(*args).compile(compiler_options=_options(often))
+
+
+def _options(often: bool) -> Options | None:
+    """The first that this backend has, and this XLA knows, in the current precision."""
     backend = jax.default_backend()
-    wanted = _OFTEN.get((backend, jnp.result_type(float).name), {}) if often else _ONCE.get(backend)
-    options = dict(wanted) if wanted and _known(tuple(wanted.items())) else None
-    return jax.jit(function).lower(*args).compile(compiler_options=options)
+    well, soon = _OFTEN.get((backend, jnp.result_type(float).name)), _ONCE.get(backend)
+    wanted = [options for options in ((well,) if often else (soon, well)) if options]
+    return next((dict(found) for found in wanted if _known(tuple(found.items()))), None)
 
 
 @functools.cache

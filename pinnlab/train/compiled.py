@@ -189,15 +189,16 @@ class Compiled:
         It computes in the phase's own precision, or in that of the run if *wide*, and is compiled
         with care if it is called *often*.
         """
-        own, often = None if wide else self.phase.precision, often or not in_two_ways()
+        own = None if wide else self.phase.precision
         with contextlib.nullcontext() if own is None else precision(own):
             if self.abstract:
                 return jax.eval_shape(function, *args)
-            if (name, often) not in self._programs:
+            key = name, often or not in_two_ways()
+            if key not in self._programs:
                 begun = time.monotonic()
-                self._programs[name, often] = program(function, *args, often=often)
+                self._programs[key] = program(function, *args, often=often)
                 self._compile_seconds += time.monotonic() - begun
-            return self._programs[name, often](*args)
+            return self._programs[key](*args)
 
     def _with(self, given: Given) -> Compiled:
         """The same for a problem that knows what is *given*, inside of a trace."""

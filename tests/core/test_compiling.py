@@ -42,8 +42,9 @@ def test_options_that_this_xla_does_not_have_are_left_out(monkeypatch):
     assert float(compiling.program(lambda x: x + 1, 1.0, often=False)(1.0)) == 2.0
 
 
-def test_where_there_is_one_way_no_program_is_made_twice(monkeypatch):
-    monkeypatch.setattr(compiling, "_ONCE", {})
+@pytest.mark.parametrize("plain", [{}, {jax.default_backend(): {"xla_of_another_time": 1}}])
+def test_where_there_is_one_way_no_program_is_made_twice(plain, monkeypatch):
+    monkeypatch.setattr(compiling, "_ONCE", plain)
     model = Model(MLP(3, 1))
     problem = Problem(Heat(), model, default_terms(Heat(), model))
     loop = Loop(Trainer([Phase(LevenbergMarquardt(), 20, 20)]), [Leg(problem)], None, list, None)
