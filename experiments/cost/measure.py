@@ -214,8 +214,10 @@ def main() -> None:
         with precision("float64"):
             found = measure()
         write_rows(RESULTS, found)
+        print(f"-> {RESULTS}")
     made = exponents(found)
     write_rows(EXPONENTS, made)
+    print(f"-> {EXPONENTS}")
     for row in made:
         print("  ".join(str(value) for value in row.values()))
     draw(found)

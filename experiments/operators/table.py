@@ -33,6 +33,7 @@ FEW = {
     "poisson_operator": ["operator.data={count: 32}", "phases.0.steps=1000"],
 }
 ARMS = {"data": "operator.physics=null", "data and physics": "operator.physics={}"}
+MEANS = {"seconds": ".0f", "processor_seconds": ".0f", "one_step": ".3e"}  # and their digits
 Row = dict[str, Any]
 
 
@@ -111,14 +112,13 @@ def table(rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
     for key in sorted({tuple(row[k] for k in keys) for row in rows}):
         own = [row for row in rows if tuple(row[k] for k in keys) == key]
         errors = [float(row["relative_l2"]) for row in own]
-        means = {"seconds": ".0f", "processor_seconds": ".0f", "one_step": ".3e"}
         made.append(
             {
                 **dict(zip(keys, key, strict=True)),
                 "seeds": len(own),
                 "relative_l2": f"{statistics.mean(errors):.2e}",
                 "spread": f"{max(errors) - min(errors):.1e}" if len(errors) > 1 else "",
-                **{key: _mean(own, key, digits) for key, digits in means.items()},
+                **{key: _mean(own, key, digits) for key, digits in MEANS.items()},
                 **{key: own[-1][key] for key in ("floor", "steps", "parameters")},
                 "gates": next((r["gates"] for r in own if ": no" in r["gates"]), own[-1]["gates"]),
             }
@@ -162,8 +162,7 @@ def main() -> None:
         jobs = [(name, seed, "", []) for seed in range(given.seeds) for name in names]
     for name, seed, arm, more in jobs:
         known = (name, str(seed), arm)
-        rows = [r for r in read_rows(path) if given.again is False or _key(r) != known]
-        if known in map(_key, rows):
+        if not given.again and known in map(_key, read_rows(path)):
             continue
         row = run(name, seed, more)
         if row is None:

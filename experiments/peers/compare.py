@@ -39,7 +39,8 @@ COEFFICIENTS = dict(
 )
 # How much sooner pinnlab must reach a package's best error, and how much lower it must end.
 GATES = {"DeepXDE": (20.0, 1000.0), "PINA": (20.0, 1000.0), "jinns": (3.0, 30.0)}
-AGAIN = "as its experiment, a second time"  # with the compiled programs that the first time kept
+OURS = "as its experiment"
+AGAIN = f"{OURS}, a second time"  # with the compiled programs that the first time kept
 COLOURS = {"pinnlab": PREDICTION, "DeepXDE": CYCLE[4], "jinns": CYCLE[0], "PINA": CYCLE[2]}
 
 
@@ -50,15 +51,16 @@ class Side:
     package: str
     configuration: str
     script: str
+    line: str = "-"  # of its curve
 
 
 SIDES = (
     Side("DeepXDE", "Adam then L-BFGS", "deepxde_tasks.py"),
     Side("PINA", "Adam then L-BFGS", "pina_tasks.py"),
-    Side("jinns", "natural gradient", "jinns_tasks.py"),
+    Side("jinns", "natural gradient", "jinns_tasks.py", "--"),
     Side("jinns", "Adam then self-scaled Broyden", "jinns_tasks.py"),
-    Side("pinnlab", "as its experiment", "pinnlab_tasks.py"),
-    Side("pinnlab", AGAIN, "pinnlab_tasks.py"),
+    Side("pinnlab", OURS, "pinnlab_tasks.py"),
+    Side("pinnlab", AGAIN, "pinnlab_tasks.py", "--"),
 )
 
 Row = dict[str, str]
@@ -186,7 +188,7 @@ def summarise(rows: list[Row]) -> None:
     curves = {k: curve(v) for k, v in grouped(rows, "task", "package", "configuration").items()}
     lines = []
     for task in NAMES:
-        ours = curves.get((task, "pinnlab", "as its experiment"))
+        ours = curves.get((task, "pinnlab", OURS))
         again = curves.get((task, "pinnlab", AGAIN))
         for package in GATES:
             sides = {n: c for (t, p, n), c in curves.items() if (t, p) == (task, package)}
@@ -204,10 +206,8 @@ def draw(rows: list[Row]) -> None:
     """A panel a task: relative L2 error over processor seconds, both logarithmic."""
     figure = new_figure(11.0, 6.6)
     panels = figure.subplots(2, 3, sharex=True).ravel()
-    dashed = ("jinns, natural gradient", f"pinnlab, {AGAIN}")
-    styles = {s: "--" if f"{s.package}, {s.configuration}" in dashed else "-" for s in SIDES}
     for panel, task in zip(panels, NAMES, strict=False):
-        for side, style in styles.items():
+        for side in SIDES:
             mine = [r for r in rows if r["task"] == task and r["package"] == side.package
                     and r["configuration"] == side.configuration]  # fmt: skip
             if mine:
@@ -215,7 +215,7 @@ def draw(rows: list[Row]) -> None:
                     [[float(r["processor_seconds"]), float(r["relative_l2"])] for r in mine]
                 ).T
                 width = 2.2 if side.package == "pinnlab" else 1.4
-                panel.plot(x, y, style, color=COLOURS[side.package], linewidth=width)
+                panel.plot(x, y, side.line, color=COLOURS[side.package], linewidth=width)
         panel.set(xscale="log", yscale="log", title=task.capitalize())
         panel.set_xlim(left=1.0)
         panel.grid(True, which="major", color="0.9", linewidth=0.6)
@@ -226,8 +226,8 @@ def draw(rows: list[Row]) -> None:
         panel.set_ylabel("relative L2 error")
     for panel in panels[2:5]:
         panel.set_xlabel("processor seconds on one core")
-    for side, style in styles.items():
-        panels[-1].plot([], [], style, color=COLOURS[side.package], linewidth=2.0,
+    for side in SIDES:
+        panels[-1].plot([], [], side.line, color=COLOURS[side.package], linewidth=2.0,
                         label=f"{side.package}: {side.configuration}")  # fmt: skip
     panels[-1].legend(loc="center", frameon=False, fontsize=10)
     figure.savefig(CURVES)
