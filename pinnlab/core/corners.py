@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pinnlab.core.compiling import program
 from pinnlab.core.conditions import Boundary, Condition
 from pinnlab.core.domain import Domain
 from pinnlab.core.parameters import evaluate
@@ -65,12 +66,13 @@ def _meeting(one: Face, two: Face, domain: Domain, name: str, variables: Variabl
         for a, axis in domain.items
     ]
     grids = np.meshgrid(*nodes, indexing="ij")
-    points = {a: jnp.asarray(g.ravel(), float) for a, g in zip(domain.axes, grids, strict=True)}
+    points = {a: np.asarray(g.ravel(), float) for a, g in zip(domain.axes, grids, strict=True)}
 
-    def values(face: Face) -> np.ndarray:
-        return np.asarray(jax.vmap(lambda x: jnp.asarray(face[2](x), float))(points))
+    @jax.vmap
+    def both(x: Any) -> list[Any]:
+        return [jnp.asarray(value(x), float) for _, _, value in (one, two)]
 
-    first, second = values(one), values(two)
+    first, second = (np.asarray(v) for v in program(both, points, often=False)(points))
     k, unit = int(np.argmax(np.abs(first - second))), _behind(variables[name].units)
     rounding = _ROUNDING * max(abs(first[k]), abs(second[k]), variables[name].scale)
     if not abs(first[k] - second[k]) > rounding:

@@ -89,9 +89,9 @@ def check_parity(model: Model, equation: Equation) -> None:
     turned, random = signs(model.parity, domain, names), np.random.default_rng(0)
     model = replace(model, exact=True)  # so that the values know the conditions
     with precision("float64"):
-        # biases that start at zero would make many networks odd, and even parts of them vanish
-        start = program(lambda: model.init(jax.random.key(0), equation), often=False)()
-        params = jax.tree.map(lambda leaf: leaf + 0.1 * random.normal(size=leaf.shape), start)
+        # none is zero: biases that are would make many networks odd, and even parts vanish
+        like = jax.eval_shape(lambda: model.init(jax.random.key(0), equation))
+        params = jax.tree.map(lambda leaf: _of_order_one(random, leaf.shape), like)
         unit = random.uniform(0.1, 0.9, (len(domain.axes), _PROBES))
         spans = zip(domain.axes, unit, strict=True)
         places = {a: domain[a].lower + domain[a].length * u for a, u in spans}
@@ -103,12 +103,17 @@ def check_parity(model: Model, equation: Equation) -> None:
             return jnp.stack([jnp.stack([field(n), residual[n]]) for n in names])
 
         sides = program(both, places, often=False)
-        here = sides(places)
+        here = np.asarray(sides(places))
         for axis, sign in turned.items():
             there = _mirrored(places, [axis], domain)
-            apart = jnp.max(jnp.abs(sides(there) - sign[None, :, None] * here), axis=0)
-            if not bool(jnp.all(apart <= _TOLERANCE * jnp.max(jnp.abs(here), axis=0))):
+            apart = np.max(np.abs(np.asarray(sides(there)) - sign[:, None] * here), axis=0)
+            if not np.all(apart <= _TOLERANCE * np.max(np.abs(here), axis=0)):
                 raise PinnlabError(
                     f"model.parity.{axis}: {type(equation).__name__} or its conditions are not "
                     f"symmetric so about the middle of '{axis}'; leave out model.parity.{axis}"
                 )
+
+
+def _of_order_one(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Parameters by which a layer's outputs are about as large as its inputs."""
+    return random.normal(size=shape) / np.sqrt(shape[0] if shape else 1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -15,6 +17,7 @@ from pinnlab.core.errors import PinnlabError
 from pinnlab.optimizers import Gradient, MatrixFree, Optimizer
 from pinnlab.run.plan import Plan
 from pinnlab.terms import Problem
+from pinnlab.terms.mesh import count
 from pinnlab.train import Phase, Trainer
 from pinnlab.train.compiled import Compiled
 
@@ -38,10 +41,10 @@ def check_memory(plan: Plan, free: int | None = None) -> str:
     trainer, seeds = plan.trainer, plan.trainer.seeds
     need, key, size, name = 0, "", (0, 0), ""
     for number, leg in enumerate(plan.legs):
-        parameters = _parameters(leg.problem)
-        for i, phase in enumerate(leg.phases or trainer.phases):
-            # rows differ in number by the points alone: all legs have the terms of the first
-            here = _rows(plan.legs[0].problem, phase, trainer), parameters
+        phases = leg.phases or trainer.phases
+        # rows differ in number by the points alone: all legs have the terms of the first
+        for i, rows in enumerate(_rows(plan.legs[0].problem, phases, trainer)):
+            phase, here = phases[i], (rows, leg.problem.size)
             wanted = _bytes(phase.optimizer, *here, seeds)
             if wanted > need:
                 key = f"phases[{i}]" if leg.phases is None else f"stages[{number - 1}].phases[{i}]"
@@ -96,17 +99,17 @@ def _of_group(folder: Path = Path("/sys/fs/cgroup")) -> int | None:
         return None
 
 
-def _parameters(problem: Problem) -> int:
-    made = jax.eval_shape(problem.init, jax.random.key(0))
-    return sum(leaf.size for leaf in jax.tree.leaves(made))
-
-
-def _rows(problem: Problem, phase: Phase, trainer: Trainer) -> int:
-    """The rows of all terms."""
-    shapes = Compiled(
-        problem, phase, trainer.weights, trainer.fresh, np.arange(1), abstract=True
-    ).start(0, None, None)
-    return jax.eval_shape(problem.rows, *(shapes[k] for k in ("params", "batch", "weights"))).size
+def _rows(problem: Problem, phases: Sequence[Phase], trainer: Trainer) -> list[int]:
+    """The rows of all terms in each phase: a term has as many at each of its points."""
+    params = jax.eval_shape(lambda: problem.init(jax.random.key(0)))
+    seeds = np.arange(1)
+    programs = (Compiled(problem, phase, trainer.weights, 0, seeds) for phase in phases)
+    batches = [compiled.like(params) for compiled in programs]
+    width = {
+        name: jax.eval_shape(partial(problem.raw, name), params, columns).shape[1]
+        for name, columns in batches[0].items()
+    }
+    return [sum(width[name] * count(own) for name, own in batch.items()) for batch in batches]
 
 
 def _bytes(method: Optimizer, rows: int, parameters: int, seeds: int) -> int:

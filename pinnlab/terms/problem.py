@@ -99,6 +99,12 @@ class Problem:
         """The terms by name."""
         return {term.name: term for term in self.terms}
 
+    @cached_property
+    def size(self) -> int:
+        """How many parameters are trained."""
+        made = jax.eval_shape(lambda: self.init(jax.random.key(0)))
+        return sum(leaf.size for leaf in jax.tree.leaves(made))
+
     @property
     def unit(self) -> Any:
         """What all rows are multiplied by, so that those of a correction are of order one too."""

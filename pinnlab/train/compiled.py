@@ -57,9 +57,7 @@ class Compiled:
             key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 3), leg)
             return handover(key, self.problem, before, params)
 
-        name = f"begin {id(before)}"
-        lifted = self._lifted(one)
-        return self._run(name, lifted, self._seeds, params, np.int32(leg), wide=True, often=False)
+        return self._each(f"begin {id(before)}", one, params, leg, wide=True, often=False)
 
     def start(self, index: int, params: Any, weights: Any, given: Given | None = None) -> State:
         """The state at the start of phase *index*; new parameters where *params* is None."""
@@ -84,8 +82,13 @@ class Compiled:
         """The parameters with what was given to them."""
         return replace(self.problem, given=state["given"]).whole(state["params"])
 
-    def draw(self, state: State, step: int) -> State:
-        """The state with new points."""
+    def like(self, params: Any) -> dict[str, Batch]:
+        """The shapes of a batch, for those of the parameters."""
+        key, n = jax.random.key(0), self.phase.points
+        return jax.eval_shape(lambda own: self._batch(key, own, n, False), params)
+
+    def draw(self, state: State, step: int, early: bool = False) -> State:
+        """The state with new points; *early* as for steps."""
 
         def one(seed: Any, state: State, step: Any) -> State:
             key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 1), step)
@@ -94,17 +97,17 @@ class Compiled:
             batch = here._retained(state["params"], batch, state["batch"])
             return {**state, "batch": self.weights.enter(here.problem, batch, state["batch"])}
 
-        return self._run("draw", self._lifted(one), self._seeds, state, np.int32(step))
+        return self._each("draw", one, state, step, often=not early)
 
     def advance(
         self, state: State, n: int, inside: int = 0, early: bool = False
-    ) -> tuple[State, Any]:
-        """*n* steps, and the loss before the last one; *inside* is the number of the first.
+    ) -> tuple[State, np.ndarray, bool]:
+        """*n* steps, the loss before the last one, and whether it and all parameters are finite.
 
-        Steps that come *early* run on a program that is there soon.
+        *inside* is the number of the first. *Early* ones run on a program that is there soon.
         """
 
-        def one(seed: Any, state: State, count: Any) -> tuple[State, Any]:
+        def one(seed: Any, state: State, count: Any) -> tuple[State, Any, Any]:
             n, inside = count[0], count[1]
             batch, attentive = state["batch"], self.weights.every > 0
             here = self._with(state["given"])
@@ -123,12 +126,11 @@ class Compiled:
             params, optimizer, loss, seen = jax.lax.fori_loop(0, n, body, first)
             end = {"params": params, "optimizer": optimizer}
             end["batch"], end["weights"] = seen or (batch, weights)
-            return {**state, **end}, loss
+            finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves((loss, params))]
+            return {**state, **end}, loss, jnp.all(jnp.asarray(finite))
 
-        count = np.asarray([n, inside], np.int32)
-        lifted = self._lifted(one)
-        state, loss = self._run("advance", lifted, self._seeds, state, count, often=not early)
-        return state, np.asarray(loss)
+        state, loss, finite = self._each("advance", one, state, [n, inside], often=not early)
+        return state, np.asarray(loss), bool(np.asarray(finite).all())
 
     def fresh(self, state: State, step: int, early: bool = False) -> dict[str, np.ndarray]:
         """Each term's mean square at points that no step has seen; *early* as for steps."""
@@ -139,8 +141,7 @@ class Compiled:
             batch = here._batch(key, state["params"], self.fresh_points, False)
             return here.problem.losses(state["params"], batch)
 
-        args = (self._lifted(one), self._seeds, state, np.int32(step))
-        losses = self._run("fresh", *args, often=not early)
+        losses = self._each("fresh", one, state, step, often=not early)
         return {name: np.asarray(value) for name, value in losses.items()}
 
     def slope(self, state: State) -> float:
@@ -151,8 +152,7 @@ class Compiled:
             found = jax.grad(here.loss)(state["params"], state["batch"], state["weights"])
             return jnp.max(jnp.asarray([jnp.max(jnp.abs(x)) for x in jax.tree.leaves(found)]))
 
-        args = (self._lifted(one), self._seeds, state, np.int32(0))
-        return float(np.max(self._run("slope", *args, often=False)))
+        return float(np.max(self._each("slope", one, state, 0, often=False)))
 
     def take_compile_seconds(self) -> float:
         """Seconds spent compiling since the last call."""
@@ -163,6 +163,11 @@ class Compiled:
     def _seeds(self) -> np.ndarray:
         seeds = self.seeds.astype(np.int32)
         return seeds if len(seeds) > 1 else seeds[0]
+
+    def _each(self, name: str, one: Callable[..., Any], states: Any, last: Any, **how: Any) -> Any:
+        """*one* of each seed and its state and the integers *last*: run under *name*."""
+        args = (self._seeds, states, np.asarray(last, np.int32))
+        return self._run(name, self._lifted(one), *args, **how)
 
     def _lifted(self, one: Callable[..., Any]) -> Callable[..., Any]:
         """*one* over the seeds, its last argument shared."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from pinnlab.core.errors import DivergenceError, PinnlabError
@@ -88,13 +87,14 @@ class Loop:
         left = phase.steps - self.inside
         if phase.resample:
             if self.inside % phase.resample == 0 and self.inside:
-                self.state = compiled.draw(self.state, self.step)
+                self.state = compiled.draw(self.state, self.step, self._early(phase, 0))
             left = min(left, phase.resample - self.inside % phase.resample)
         n = min(left, phase.optimizer.chunk)
         early = self._early(phase, n)
-        state, loss = compiled.advance(self.state, n, self.inside, early)
+        state, loss, finite = compiled.advance(self.state, n, self.inside, early)
+        if not finite:
+            self._stop(state, self.step + n)
         losses = compiled.fresh(state, self.step + n, early)
-        self._check(state, loss, self.step + n)
         if self.phase == self.inside == 0:
             self._check_slope(state, loss)
         self.state, self.step, self.inside = state, self.step + n, self.inside + n
@@ -220,7 +220,7 @@ class Loop:
         self.compile_seconds += sum(c.take_compile_seconds() for c in self._compiled.values())
 
     def _record(self, loss: Any, losses: Mapping[str, Any]) -> None:
-        weights = self.state["weights"]
+        weights = {name: np.asarray(value) for name, value in self.state["weights"].items()}
         scale = np.asarray(self.state["given"].get("unit", 1.0)) ** -2  # as the equation has it
         losses = {n: v * scale for n, v in losses.items()}
         record = {
@@ -246,10 +246,8 @@ class Loop:
         self.history.append(record)
         self.report(record)
 
-    def _check(self, state: Any, loss: Any, step: int) -> None:
-        finite = all(bool(jnp.all(jnp.isfinite(x))) for x in jax.tree.leaves(state["params"]))
-        if finite and bool(np.all(np.isfinite(loss))):
-            return
+    def _stop(self, state: State, step: int) -> NoReturn:
+        """Keep the last good state, and say which terms of the new one are not finite."""
         self.save()
         terms = self._here().fresh(state, step)
         bad = [n for n, value in terms.items() if not np.all(np.isfinite(value))]

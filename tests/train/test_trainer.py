@@ -156,6 +156,16 @@ def test_soon_or_well_compiled_the_steps_are_the_same():
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-8)
 
 
+def test_nothing_is_compiled_but_the_programs_of_a_training(caplog):
+    problem = problem_of()
+    with jax.log_compiles():
+        done = Trainer([Phase(LM, 12, 20, resample=4)]).fit(problem)
+    made = [line for line in caplog.messages if line.startswith("Finished XLA compilation")]
+    assert done.step == 12
+    assert sum("jit(one)" in line for line in made) == 4  # start, advance, fresh, draw
+    assert len(made) <= 4 + 2  # and whether the compiler has the options that they are made with
+
+
 def test_several_seeds_are_the_single_ones():
     problem = problem_of()
     phases = [Phase(ADAM, 12, 20, resample=6)]
