@@ -19,9 +19,7 @@ import math
 import os
 import signal
 import statistics
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from pinnlab.core.rows import read_rows, write_rows
+from pinnlab.run.apart import completed, run_apart
 from pinnlab.run.automatic import TOLERANCES
 from pinnlab.run.build import quantity
 from pinnlab.run.catalogue import experiments
@@ -70,45 +69,17 @@ def _budget(cfg: DictConfig) -> float:
     return UNBOUNDED if cfg.budget is None else float(quantity(cfg.budget, "s", "budget"))
 
 
-def environment() -> dict[str, str]:
-    return os.environ | {"OMP_NUM_THREADS": "1", "JAX_ENABLE_COMPILATION_CACHE": "false"}
-
-
 def trained(name: str, seed: int, cfg: DictConfig, patience: float) -> Row | None:
     """The row of one run, or None if it left no result."""
-    before = os.times()
-    with tempfile.TemporaryDirectory() as folder:
-        run = f"{folder}/run"
-        command = [sys.executable, "-c", "from pinnlab.cli import main; main()"]
-        command += [f"experiment={name}", f"seed={seed}", "figures=false", "quiet=true"]
-        if cfg.budget is not None:
-            command.append(f"budget={patience * _budget(cfg)} s")
-        ended = completed([*command, f"hydra.run.dir={run}"])
-        summary = Path(run, "summary.json")
-        if not summary.exists():
-            print(f"{name}, seed {seed}: no result\n{ended.stdout}{ended.stderr}", flush=True)
-            return None
-        found = json.loads(summary.read_text())
-    after = os.times()
-    spent = (after.children_user - before.children_user) + (
-        after.children_system - before.children_system
-    )
+    budget = [] if cfg.budget is None else [f"budget={patience * _budget(cfg)} s"]
+    done = run_apart(name, [f"seed={seed}", *budget])
+    if done.summary is None:
+        print(f"{name}, seed {seed}: no result\n{done.said}", flush=True)
+        return None
     if cfg.method == "pinn" and cfg.baselines:
-        write_classical(name, baselines(found))
-    return row_of(name, found, cfg) | {"processor_seconds": f"{spent:.1f}"}
-
-
-def completed(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Run to its end; if this process is told to stop, the other one is too, and waited for."""
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
-    ) as process:
-        try:
-            out, err = process.communicate()
-        except BaseException:
-            process.kill()
-            raise
-    return subprocess.CompletedProcess(command, process.returncode, out, err)
+        write_classical(name, baselines(done.summary))
+    spent = {"processor_seconds": f"{done.processor_seconds:.1f}"}
+    return row_of(name, done.summary, cfg) | spent
 
 
 def row_of(name: str, found: Mapping[str, Any], cfg: DictConfig) -> Row:

@@ -35,7 +35,7 @@ import numpy as np
 import optax
 
 from pinnlab.core.precision import precision
-from pinnlab.core.rows import write_rows
+from pinnlab.core.rows import aligned, write_rows
 from pinnlab.equations.canonical.burgers import Burgers
 from pinnlab.models.model import Model
 from pinnlab.networks.mlp import MLP
@@ -256,9 +256,7 @@ def main() -> None:
     about |= {"device": jax.devices()[0].device_kind, "machine": platform.machine()}
     about |= {"python": platform.python_version()}
     about |= {package: version(package) for package in ("jax", "jaxlib", "optax", "flax")}
-    widths = {key: max(len(key), *(len(str(row[key])) for row in rows)) for key in rows[0]}
-    for line in [dict(zip(widths, widths, strict=True)), *rows]:
-        print("  ".join(str(line[key]).rjust(width) for key, width in widths.items()))
+    print(aligned(rows))
     write_rows(HERE / file_name, [{**row, **about} for row in rows])
     print(f"-> {HERE / file_name}")
 

@@ -31,7 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pinnlab.core import Axis, Domain
-from pinnlab.core.rows import write_rows
+from pinnlab.core.rows import aligned, write_rows
 from pinnlab.equations.canonical.burgers import Burgers
 from pinnlab.equations.canonical.korteweg_de_vries import KortewegDeVries
 from pinnlab.equations.canonical.kuramoto_sivashinsky import KuramotoSivashinsky
@@ -196,9 +196,7 @@ def write(name: str, rows: list[dict[str, Any]]) -> None:
     about = {"device": jax.devices()[0].device_kind, "machine": platform.machine()}
     about |= {"python": platform.python_version()}
     about |= {package: version(package) for package in ("jax", "jaxlib", "exponax", "numpy")}
-    widths = {key: max(len(key), *(len(str(row[key])) for row in rows)) for key in rows[0]}
-    for line in [dict(zip(widths, widths, strict=True)), *rows]:
-        print("  ".join(str(line[key]).rjust(width) for key, width in widths.items()))
+    print(aligned(rows))
     write_rows(HERE / name, [{**row, **about} for row in rows])
     print(f"-> {HERE / name}\n")
 

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pinnlab.core.rows import write_rows
+from pinnlab.core.rows import aligned, write_rows
 
 HERE = Path(__file__).parent
 
@@ -243,9 +243,7 @@ def main() -> None:
     path = HERE / ("speed_one_core.csv" if told["cores"] == 1 else "speed.csv")
     for name in given.cases:
         made = measure(name, given.python, given.transforms, given.repetitions)
-        widths = {k: max(len(k), *(len(str(r[k])) for r in made)) for k in made[0]}
-        for line in [dict(zip(widths, widths, strict=True)), *made]:
-            print("  ".join(str(line[k]).rjust(w) for k, w in widths.items()), flush=True)
+        print(aligned(made), flush=True)
         rows += [{**line, **told} for line in made]
         write_rows(path, rows)
     print(f"-> {path}")

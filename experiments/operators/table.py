@@ -11,17 +11,14 @@ physics_table.csv are made from them.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
-import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pinnlab.core.rows import read_rows, write_rows
+from pinnlab.run.apart import run_apart
 from pinnlab.run.catalogue import experiments
 from pinnlab.run.compose import composed
 
@@ -39,25 +36,11 @@ Row = dict[str, Any]
 
 def run(name: str, seed: int, more: Sequence[str] = ()) -> Row | None:
     """The row of one training, or None if it left no result."""
-    before = _spent()
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", "from pinnlab.cli import main; main()"]
-        command += [f"experiment={name}", f"seed={seed}", "figures=false", "quiet=true", *more]
-        environment = os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false"}
-        command.append(f"hydra.run.dir={folder}/run")
-        ended = subprocess.run(command, capture_output=True, text=True, env=environment)
-        summary = Path(folder, "run/summary.json")
-        if not summary.exists():
-            print(f"{name}, seed {seed}: no result\n{ended.stderr}", flush=True)
-            return None
-        row = row_of(name, json.loads(summary.read_text()))
-    return row | {"processor_seconds": f"{_spent() - before:.1f}"}
-
-
-def _spent() -> float:
-    """Processor seconds of all runs so far: what they cost whatever else runs beside them."""
-    times = os.times()
-    return times.children_user + times.children_system
+    done = run_apart(name, [f"seed={seed}", *more])
+    if done.summary is None:
+        print(f"{name}, seed {seed}: no result\n{done.said}", flush=True)
+        return None
+    return row_of(name, done.summary) | {"processor_seconds": f"{done.processor_seconds:.1f}"}
 
 
 def row_of(name: str, found: Mapping[str, Any]) -> Row:

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from tasks import NAMES
 
-from pinnlab.core.rows import read_rows, write_rows
+from pinnlab.core.rows import aligned, read_rows, write_rows
 from pinnlab.report.style import CYCLE, PREDICTION, new_figure
 from pinnlab.run.build import build_equation
 from pinnlab.run.compose import composed
@@ -197,9 +197,7 @@ def summarise(rows: list[Row]) -> None:
     if not lines:
         return
     write_rows(SUMMARY, lines)
-    widths = {key: max(len(key), *(len(line[key]) for line in lines)) for key in lines[0]}
-    for line in [dict(zip(widths, widths, strict=True)), *lines]:
-        print("  ".join(line[key].rjust(width) for key, width in widths.items()))
+    print(aligned(lines))
 
 
 def draw(rows: list[Row]) -> None:

@@ -35,3 +35,10 @@ def write_rows(path: str | os.PathLike, rows: Sequence[Mapping[str, Any]]) -> No
     writer.writeheader()
     writer.writerows(rows)
     write_bytes(path, text.getvalue().encode())
+
+
+def aligned(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A table for a terminal: a line for the columns of the first row, and one for each row."""
+    texts = [list(rows[0]), *([str(row[key]) for key in rows[0]] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    return "\n".join("  ".join(map(str.rjust, line, widths)) for line in texts)

@@ -81,6 +81,10 @@ class PseudoTime(Optimizer):
     def chunk(self) -> int:  # type: ignore[override]
         return self.inner.chunk
 
+    @property
+    def early(self) -> float:  # type: ignore[override]
+        return self.inner.early
+
     def init(self, params: Any) -> Any:
         dtype = ravel_pytree(params)[0].dtype
         return {

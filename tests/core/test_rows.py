@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pinnlab.core import PinnlabError
-from pinnlab.core.rows import read_rows, write_rows
+from pinnlab.core.rows import aligned, read_rows, write_rows
 
 
 def test_rows_are_read_as_they_were_written(tmp_path):
@@ -37,3 +37,8 @@ def test_a_row_that_cannot_be_written_leaves_the_old_table(tmp_path):
     assert read_rows(path) == [{"a": "1"}]
     with pytest.raises(PinnlabError, match="cannot write"):
         write_rows(tmp_path / "nowhere" / "table.csv", [{"a": 1}])
+
+
+def test_a_table_is_aligned_for_a_terminal():
+    rows = [{"name": "heat", "error": 1e-9}, {"name": "poisson", "error": "", "more": 1}]
+    assert aligned(rows).splitlines() == ["   name  error", "   heat  1e-09", "poisson       "]
