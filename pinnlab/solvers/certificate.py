@@ -43,7 +43,11 @@ from pinnlab.solvers.tables import (
 )
 
 _MISFIT = 0.1  # of an estimated error, before its grid is refined
-_RTOL, _ATOL = 1e-3, 1e-5  # of the integration, the latter against the error's own size
+# A residual that cancels in the error has to be known as much better; so much is worth its time.
+_LEAST = 0.1
+# Of the integration, the latter against what the residual could make of the error at most. What
+# single steps miss adds up along a wave that runs far.
+_RTOL, _ATOL = 1e-5, 1e-8
 
 
 @dataclass(frozen=True)
@@ -86,14 +90,14 @@ def certify(
     begun = _time.monotonic()
     _check(equation)
     tables = Tables(equation, approximation, params)
-    counts = first_counts(equation)
+    counts, finer, left = dict[str, int](), first_counts(equation), 1.0
     while True:
-        counts, found, missed = resolved(equation, tables, counts)
-        made, size = _solved(equation, _grid(equation, counts), found, counts, coordinates)
-        finer = finer_counts(equation, counts, _unresolved(equation, made))
+        finer, found, missed = resolved(equation, tables, finer, max(left, _LEAST))
         if finer == counts:
             break
         counts = finer
+        made, size, left = _solved(equation, _grid(equation, counts), found, counts, coordinates)
+        finer = finer_counts(equation, counts, _unresolved(equation, made))
     error = {n: size[n] * np.asarray(v) for n, v in made.on(coordinates).items()}
     if not all(np.isfinite(e).all() for e in error.values()):
         raise PinnlabError("the equation of the error has no finite solution on its grid")
@@ -169,14 +173,18 @@ def _solved(
     found: Arrays,
     counts: Mapping[str, int],
     coordinates: Mapping[str, np.ndarray],
-) -> tuple[GridSolution, dict[str, float]]:
-    """The errors over their sizes, and the sizes; once more where those were guessed too large."""
+) -> tuple[GridSolution, dict[str, float], float]:
+    """The errors over their sizes, the sizes, and the largest error over the guess at it.
+
+    It is solved once more where the guess was far too large.
+    """
     tables, time = _prepared(equation, grid, found, counts), equation.domain.time
     scale = {n: equation.variables[n].scale for n in equation.variables}
     variables = Variables(
         **{n: Variable(f"error of {n}", order=equation.variables[n].order) for n in scale}
     )
-    share, largest = _guess(equation, tables), 1.0
+    share = guess = _guess(equation, tables)
+    largest = 1.0
     for _ in range(2):
         share *= largest
         size = {n: share * s for n, s in scale.items()}
@@ -187,9 +195,9 @@ def _solved(
         else:
             made = _evolved(problem, grid, coordinates[time])
         largest = max(float(np.max(np.abs(v))) for v in made.values.values())
-        if not 0.0 < largest < 1e-2:
+        if not 0.0 < largest < 1e3 * _ATOL:
             break
-    return made, size
+    return made, size, share * largest / guess
 
 
 def _evolved(problem: Equation, grid: Grid, times: np.ndarray) -> GridSolution:

@@ -43,9 +43,15 @@ class Tables:
             return made | {f"{n}:rate": f(n, **rate) for n in evolving(equation, 2)}
 
         self._all = jax.jit(jax.vmap(at, in_axes=(None, 0)))
+        self._last: tuple[Mapping[str, int], Arrays] = {}, {}
 
     def __call__(self, counts: Mapping[str, int]) -> Arrays:
-        """By name the (*counts) table."""
+        """By name the (*counts) table; those that were asked for last are kept."""
+        if counts != self._last[0]:
+            self._last = dict(counts), self._made(counts)
+        return self._last[1]
+
+    def _made(self, counts: Mapping[str, int]) -> Arrays:
         domain = self.equation.domain
         nodes = [
             np.linspace(*ends(self.equation, a), n, endpoint=not domain[a].periodic)
@@ -71,9 +77,12 @@ def first_counts(equation: Equation) -> dict[str, int]:
 
 
 def resolved(
-    equation: Equation, tables: Tables, counts: dict[str, int]
+    equation: Equation, tables: Tables, counts: dict[str, int], share: float = 1.0
 ) -> tuple[dict[str, int], Arrays, float]:
-    """Counts of nodes that resolve the approximation and its residual, tables, and a misfit."""
+    """Counts of nodes that resolve the approximation and its residual, tables, and a misfit.
+
+    The residual may be missed by *share* of what is usual.
+    """
     while True:
         found = tables(counts)
         values = [found[n] for n in equation.variables]
@@ -82,7 +91,8 @@ def resolved(
             axis: (misfit(values, dim), misfit(residuals, dim)) for dim, axis in enumerate(counts)
         }
         over = {
-            a: max(v / _MISFIT["values"], r / _MISFIT["residual"]) for a, (v, r) in missed.items()
+            a: max(v / _MISFIT["values"], r / (share * _MISFIT["residual"]))
+            for a, (v, r) in missed.items()
         }
         finer = finer_counts(equation, counts, over)
         if finer == counts:

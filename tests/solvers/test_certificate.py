@@ -71,6 +71,17 @@ class Front(Burgers):
         ]
 
 
+def test_an_error_that_is_little_of_what_its_residual_could_make_is_found():
+    """A wave against the stream: its residual, added up, would make 300 times as much of it."""
+    solved, k = Advection(c=50.0), 3.0
+
+    def against(x):
+        return jnp.sin(k * (x["x"] + solved.c * x["t"])) - jnp.sin(k * (x["x"] - solved.c * x["t"]))
+
+    found, true = estimated(solved, against, 1e-9)
+    assert close(found, true, 0.02)
+
+
 @pytest.mark.parametrize(("solved", "size"), [(Heat(), 1e-9), (Wave(), 1e-3)], ids=["heat", "wave"])
 def test_an_error_that_grows_in_time_is_found(solved, size):
     """Rounding of a difference would drown the small one."""
