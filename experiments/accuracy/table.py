@@ -117,6 +117,7 @@ def method_of(found: Mapping[str, Any], cfg: DictConfig) -> str:
     network, optimizer = (part["_target_"].split(".")[-1] for part in (cfg.network, cfg.optimizer))
     by = cfg.optimizer.get("factorization")
     text = f"{network} + {optimizer}" + (f" ({by})" if by else "")
+    text += f", {1 + len(cfg.stages)} stages" if cfg.stages else ""
     return text + (f", {cfg.windows['count']} windows" if cfg.windows else "")
 
 

@@ -131,7 +131,7 @@ def pinn(cfg: DictConfig, folder: Path, task: Task) -> Outcome:
         learned=_learned(plan, done, coordinates),
         compile_seconds=done.compile_seconds,
         steps=done.step,
-        points=trainer.phases[-1].points,
+        points=(plan.legs[-1].phases or trainer.phases)[-1].points,
         parameters=plan.parameters(len(done.legs)),
         history=done.history,
         stopped=done.stopped if error is None else "diverged",

@@ -21,6 +21,7 @@ def test_a_run_with_a_stage_ends_with_a_better_solution_that_is_stored(shell, tm
     assert two["norms"]["relative_l2"] < 0.2 * one["norms"]["relative_l2"] < 0.01
     assert (one["steps"], two["steps"]) == (20, 140)
     assert (one["parameters"], two["parameters"]) == (25, 25 + 33)
+    assert (one["points"], two["points"]) == (30, 80)  # of the last phase
     sol = pinnlab.load(tmp_path / "two")
     with xr.open_dataset(tmp_path / "two/dataset.nc") as ds:
         np.testing.assert_array_equal(sol("u", t=0.5, x=ds["x"].values), ds["temperature"][2])
