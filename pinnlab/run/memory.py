@@ -40,11 +40,14 @@ def check_memory(plan: Plan, free: int | None = None) -> str:
     free = available() if free is None else free
     trainer, seeds = plan.trainer, plan.trainer.seeds
     need, key, size, name = 0, "", (0, 0), ""
+    # rows differ in number by the points alone: all legs have the terms of the first
+    first = plan.legs[0].problem
+    shared = _rows(first, trainer.phases, trainer)
     for number, leg in enumerate(plan.legs):
         phases = leg.phases or trainer.phases
-        # rows differ in number by the points alone: all legs have the terms of the first
-        for i, rows in enumerate(_rows(plan.legs[0].problem, phases, trainer)):
-            phase, here = phases[i], (rows, leg.problem.size)
+        counts = _rows(first, phases, trainer) if leg.phases else shared
+        for i, (phase, rows) in enumerate(zip(phases, counts, strict=True)):
+            here = rows, leg.problem.size
             wanted = _bytes(phase.optimizer, *here, seeds)
             if wanted > need:
                 key = f"phases[{i}]" if leg.phases is None else f"stages[{number - 1}].phases[{i}]"
